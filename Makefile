@@ -1,0 +1,49 @@
+# make demo | venv | test | bench | lint | lock | clean
+# A fresh machine needs only make and Python 3.11 or newer. PYTHON=... picks the interpreter of a new .venv.
+
+PYTHON ?=
+RUN := .venv/bin/python
+STAMP := .venv/installed
+FIND_PYTHON := for py in $(or $(PYTHON),python3.12 "$$HOME"/.pyenv/versions/3.12*/bin/python python3); do \
+	  "$$py" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && break; py=; \
+	done
+
+.PHONY: demo venv test bench lint lock clean
+
+demo: $(STAMP)
+	$(RUN) -m experiments.demo
+
+venv: $(STAMP)
+
+test: lint
+	$(RUN) -m pytest -n 2 --dist loadfile -q
+
+bench: $(STAMP)
+	$(RUN) -m experiments.bench
+
+lint: $(STAMP)
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+# Always from nothing and stamped last, so that an interrupted install is never taken for a whole one.
+$(STAMP): requirements.lock requirements.txt pyproject.toml
+	@rm -rf .venv; $(FIND_PYTHON); \
+	test -n "$$py" || { echo "make: no Python >= 3.11 among: $(or $(PYTHON),python3.12, ~/.pyenv/versions/3.12*, python3); install one or give PYTHON=/path/to/python" >&2; exit 1; }; \
+	echo "Installing into .venv with $$("$$py" --version) (about 1 GB)"; \
+	"$$py" -m venv .venv || { echo "make: $$py cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }; \
+	if uv --version >/dev/null 2>&1; then uv="uv pip"; \
+	elif $(RUN) -m pip install -q uv; then uv="$(RUN) -m uv pip"; \
+	else uv=false; fi; \
+	$$uv install -q --python $(RUN) -r requirements.lock -e . || { \
+	  echo "make: uv could not install; trying pip, which takes a minute longer" >&2; \
+	  $(RUN) -m pip install -q -r requirements.lock -e .; }
+	@touch $@
+
+# The newest versions inside the ranges of requirements.txt, for every supported Python; needs uv.
+lock:
+	uv pip compile -q --universal --upgrade --python-version 3.11 --fork-strategy requires-python --no-annotate \
+	  --custom-compile-command "make lock" --extra test pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .hypothesis .ruff_cache
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

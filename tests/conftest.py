@@ -1,0 +1,19 @@
+"""Set up before any test module imports JAX; subprocesses of the tests inherit the environment."""
+
+import os
+from pathlib import Path
+
+import hypothesis
+
+_CACHE = Path(os.environ.get("REC_JAX_CACHE_DIR") or Path.home() / ".cache" / "rec_jax" / "xla")
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# Compiled functions are shared by the workers and kept for the next run, which compiles little.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_CACHE))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
+
+# The same examples on every run, and no timing in the verdict: the machine may be shared.
+hypothesis.settings.register_profile(
+    "deterministic", derandomize=True, deadline=None, database=None, print_blob=True
+)
+hypothesis.settings.load_profile("deterministic")
