@@ -1,0 +1,115 @@
+"""The training loop: build, restore, then steps with three periodic calls (log, evaluate, save).
+
+A run killed at any moment continues from its last checkpoint bit for bit as if it had not been killed: batches and
+keys are functions of (config.seed, step), everything else is in the checkpoint. That holds on the CPU; on a GPU it
+takes XLA_FLAGS=--xla_gpu_deterministic_ops=true as well.
+"""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from rec_jax.core import prng
+from rec_jax.core.errors import ConfigError
+from rec_jax.data.batches import batch_indices
+from rec_jax.models import make_model
+from rec_jax.train import parallel
+from rec_jax.train.checkpoint import Checkpoints
+from rec_jax.train.optimizers import learning_rate_schedule, make_optimizer
+from rec_jax.train.periodic import Evaluator, PeriodicCalls
+from rec_jax.train.saved_config import check_same_run, write_config
+from rec_jax.train.state import TrainState, create_state
+from rec_jax.train.step import compile_step, make_step
+
+
+def train(
+    config: ConfigDict, workdir: str | Path, source_train: np.ndarray, evaluators: Iterable[Evaluator] = ()
+) -> TrainState:
+    """Trains to config.train.n_steps, resuming from workdir if it holds a checkpoint; returns the last state.
+
+    source_train: uint8 [N, H, W, 3].
+
+    Raises:
+      ConfigError: for values that cannot be trained, or other ones than the workdir was started with.
+      TrainingDiverged: naming the first step whose loss or gradient is not finite; the last checkpoint is good.
+    """
+    settings, seed, n_images = config.train, config.seed, len(source_train)
+    _check(settings, source_train)
+    mesh = parallel.make_mesh(settings.batch_size)
+    model = make_model(config.model, compute_dtype=_compute_dtype(settings), unroll=_unroll(settings))
+    schedule = _schedule(settings)
+    optimizer = make_optimizer(settings.optimizer, schedule, settings.clip_norm)
+    step_function = compile_step(
+        make_step(model, optimizer, settings.free_nats, settings.ema_decay), seed, mesh
+    )
+
+    def batch_rows(step: int) -> np.ndarray:
+        return batch_indices(seed, step, settings.batch_size, n_images)
+
+    def create(first_images) -> TrainState:
+        return create_state(model, optimizer, prng.init_key(seed), first_images)
+
+    position = {"seed": seed, "batch_size": settings.batch_size, "n_images": n_images}
+    with Checkpoints(workdir, settings.keep_checkpoints) as checkpoints:
+        step = checkpoints.latest_step()
+        first_images = source_train[batch_rows(0)]
+        if step is None:
+            state = jax.jit(create, out_shardings=parallel.replicated(mesh))(first_images)
+        else:
+            check_same_run(workdir, config)
+            abstract = parallel.abstract_replica(mesh, jax.eval_shape(create, first_images))
+            state = checkpoints.restore(step, abstract, position)
+        if parallel.is_main_process():
+            write_config(workdir, config)
+        start = int(state.step)
+        with PeriodicCalls(settings, workdir, start, checkpoints, position, schedule, mesh, evaluators) as periodic:
+            for step in range(start + 1, settings.n_steps + 1):
+                state, _ = step_function(state, parallel.make_batch(mesh, source_train, batch_rows(step - 1)))
+                state = periodic.after_step(step, state)
+    return state
+
+
+def _schedule(settings: ConfigDict):
+    return learning_rate_schedule(
+        settings.learning_rate,
+        settings.warmup_steps,
+        settings.schedule,
+        settings.n_steps,
+        settings.decay_steps,
+        settings.decay_factor,
+    )
+
+
+def _compute_dtype(settings: ConfigDict):
+    match settings.compute_dtype:
+        case "auto":
+            return jnp.float32 if jax.default_backend() == "cpu" else jnp.bfloat16
+        case "float32" | "bfloat16":
+            return jnp.dtype(settings.compute_dtype)
+        case other:
+            raise ConfigError(f"train.compute_dtype={other!r} is unknown; have auto, float32, bfloat16")
+
+
+def _unroll(settings: ConfigDict) -> bool:
+    """Equal blocks are scanned, except on the CPU, whose convolution gradients are slow in loops (jax #12868)."""
+    match settings.unroll:
+        case "auto":
+            return jax.default_backend() == "cpu"
+        case bool():
+            return settings.unroll
+        case other:
+            raise ConfigError(f"train.unroll={other!r} is unknown; have 'auto', True, False")
+
+
+def _check(settings: ConfigDict, images: np.ndarray) -> None:
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3:
+        raise ConfigError(f"training images must be uint8 [N, H, W, 3], got {images.dtype} {list(images.shape)}")
+    for name in ("n_steps", "batch_size", "save_every", "log_every"):
+        if settings[name] < 1:
+            raise ConfigError(f"train.{name}={settings[name]} must be at least 1")
+    if settings.batch_size > len(images):
+        raise ConfigError(f"train.batch_size={settings.batch_size} is more than the {len(images)} training images")

@@ -1,0 +1,41 @@
+"""What training minimises: the negative ELBO with free bits."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from rec_jax.models.base import LatentModel
+from rec_jax.models.elbo import elbo_terms
+
+
+class LossParts(NamedTuple):
+    """The two terms of the ELBO before free bits, nats per dimension, mean over the batch."""
+
+    distortion_nats_per_dim: jax.Array  # [], -log p(x | z)
+    kl_nats_per_dim: jax.Array  # [], sum over layers
+
+
+def free_bits_kl_nats(kl_nats: jax.Array, channel_mask: jax.Array, free_nats: float) -> jax.Array:
+    """sum_{l, c} max(mean over the batch of KL_{l, c}, free_nats): a channel costs nothing below free_nats.
+
+    kl_nats: [B, L, C], summed over positions.  channel_mask: [L, C], False where a layer has no such channel.
+    Returns nats per image, []. (Kingma et al. 2016, Eq. 15, with one group per channel of a layer.)
+    """
+    floored = jnp.maximum(jnp.mean(kl_nats, axis=0), free_nats)
+    return jnp.sum(jnp.where(channel_mask, floored, 0.0))
+
+
+def negative_elbo(
+    params: Any, model: LatentModel, images: jax.Array, key: jax.Array, free_nats: float
+) -> tuple[jax.Array, LossParts]:
+    """The loss in nats per dimension (free bits applied), and the terms of the plain ELBO.
+
+    images: uint8 [B, H, W, 3].  key: draws z ~ q(z | x).  Dimensions are H * W * 3.
+    """
+    n_dims = images[0].size
+    terms = elbo_terms(model, params, images, key)
+    distortion = -jnp.mean(terms.log_likelihood_nats)
+    loss = distortion + free_bits_kl_nats(terms.kl_nats, terms.channel_mask, free_nats)
+    kl = jnp.mean(jnp.sum(terms.kl_nats, axis=(1, 2)))
+    return loss / n_dims, LossParts(distortion / n_dims, kl / n_dims)

@@ -1,0 +1,78 @@
+"""Data parallelism: batches sharded over all devices of all processes, parameters on every device."""
+
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from rec_jax.core.errors import ConfigError
+
+
+def initialize_processes(coordinator: str | None, num_processes: int | None, process_id: int | None) -> None:
+    """Joins the processes of a run; call it before any other use of JAX. Without a coordinator it does nothing.
+
+    coordinator: "host:port" of process 0, or "auto" where JAX knows the cluster (SLURM, Open MPI, TPU pods, Kubernetes).
+
+    Raises:
+      ConfigError: if the processes cannot find each other or the numbers are impossible.
+    """
+    if not coordinator:
+        if num_processes is not None or process_id is not None:
+            raise ConfigError("--num_processes and --process_id need --coordinator=HOST:PORT of process 0")
+        return
+    try:
+        if coordinator == "auto":
+            jax.distributed.initialize()
+        else:
+            jax.distributed.initialize(coordinator, num_processes, process_id)
+    except (ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(
+            f"--coordinator={coordinator} --num_processes={num_processes} --process_id={process_id}: {reason}"
+        ) from error
+
+
+def is_main_process() -> bool:
+    """True in the one process that writes logs."""
+    return jax.process_index() == 0
+
+
+def make_mesh(batch_size: int) -> Mesh:
+    """One axis, `data`, over every device of every process.
+
+    Raises:
+      ConfigError: if a batch cannot be cut in equal parts.
+    """
+    devices = jax.devices()
+    if batch_size % len(devices):
+        raise ConfigError(f"train.batch_size={batch_size} must be a multiple of the {len(devices)} devices")
+    return Mesh(np.array(devices), ("data",))
+
+
+def replicated(mesh: Mesh) -> NamedSharding:
+    """The same array on every device."""
+    return NamedSharding(mesh, PartitionSpec())
+
+
+def batch_sharding(mesh: Mesh) -> NamedSharding:
+    """The leading axis cut in equal parts over the devices."""
+    return NamedSharding(mesh, PartitionSpec("data"))
+
+
+def make_batch(mesh: Mesh, images: np.ndarray, indices: np.ndarray) -> jax.Array:
+    """images[indices] as one sharded uint8 [B, H, W, 3]; a process reads only the rows of its own devices."""
+    shape = (len(indices), *images.shape[1:])
+    return jax.make_array_from_callback(shape, batch_sharding(mesh), lambda rows: images[indices[rows[0]]])
+
+
+def local_copy(tree: Any) -> Any:
+    """Replicated arrays as arrays of one local device, for work that every process does by itself."""
+    return jax.tree.map(lambda leaf: leaf.addressable_data(0), tree)
+
+
+def abstract_replica(mesh: Mesh, tree: Any) -> Any:
+    """ShapeDtypeStructs of replicated arrays, from the shapes and dtypes of tree's leaves."""
+    return jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=replicated(mesh)), tree
+    )

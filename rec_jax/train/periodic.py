@@ -1,0 +1,98 @@
+"""What the loop does now and then: log, evaluate, save."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import jax
+import optax
+from jax.sharding import Mesh
+from ml_collections import ConfigDict
+
+from rec_jax.core.errors import TrainingDiverged
+from rec_jax.train import parallel
+from rec_jax.train.checkpoint import Checkpoints
+from rec_jax.train.metrics import no_totals, summarise
+from rec_jax.train.state import TrainState
+from rec_jax.train.writers import MetricsWriter, NoWriter, Progress
+
+# (step, ema_params on one local device) -> (name, value) ...; called in every process, written by the main one
+Evaluator = Callable[[int, Any], Iterable[tuple[str, float]]]
+
+
+class PeriodicCalls:
+    """Decides after every step what is due; a context that owns the run's writers.
+
+    settings: the config's train section.  start: the restored step.  position: saved beside every checkpoint.
+    """
+
+    def __init__(
+        self,
+        settings: ConfigDict,
+        workdir: str | Path,
+        start: int,
+        checkpoints: Checkpoints,
+        position: dict,
+        schedule: optax.Schedule,
+        mesh: Mesh,
+        evaluators: Iterable[Evaluator],
+    ):
+        self._settings, self._workdir = settings, workdir
+        self._checkpoints, self._position, self._schedule = checkpoints, position, schedule
+        self._evaluators = tuple(evaluators)
+        self._empty_totals = jax.jit(no_totals, out_shardings=parallel.replicated(mesh))
+        main = parallel.is_main_process()
+        self._writer = MetricsWriter(workdir, start) if main else NoWriter()
+        self._progress = Progress(start, settings.n_steps, settings.batch_size, show=main)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self._progress.close()
+        self._writer.close()
+
+    def after_step(self, step: int, state: TrainState) -> TrainState:
+        """Logs, evaluates and saves, in this order: when a checkpoint is on the disk, so are the rows up to it.
+
+        Raises:
+          TrainingDiverged: if a step since the last call had a loss or gradient that is not finite.
+        """
+        settings, last = self._settings, step == self._settings.n_steps
+        log, evaluate, save = (
+            last or (every and step % every == 0)
+            for every in (settings.log_every, settings.evaluate_every, settings.save_every)
+        )
+        if log or evaluate or save:
+            self._check_finite(state)
+        if log:
+            state = self._log(step, state)
+        with self._progress.pause():
+            if evaluate and self._evaluators:
+                self._evaluate(step, state)
+            if save:
+                self._checkpoints.save(state, self._position)
+        return state
+
+    def _check_finite(self, state: TrainState) -> None:
+        bad_step = int(state.totals.first_bad_step)
+        if bad_step:
+            kept = self._checkpoints.latest_step()
+            raise TrainingDiverged(
+                f"the loss or its gradient is not finite at step {bad_step}; "
+                f"{'no checkpoint was written yet' if kept is None else f'the checkpoint of step {kept} is kept'} "
+                f"in {self._workdir}: lower train.learning_rate or train.clip_norm and use another --workdir"
+            )
+
+    def _log(self, step: int, state: TrainState) -> TrainState:
+        values = summarise(jax.device_get(parallel.local_copy(state.totals)))
+        values["learning_rate"] = float(self._schedule(step - 1))
+        values["images_per_second"] = round(self._progress.images_per_second(step), 2)
+        self._writer.write(step, "train", values)
+        self._progress.show(step, values)
+        return state._replace(totals=self._empty_totals())
+
+    def _evaluate(self, step: int, state: TrainState) -> None:
+        params = parallel.local_copy(state.ema_params)
+        pairs = [pair for evaluator in self._evaluators for pair in evaluator(step, params)]
+        self._writer.write(step, "evaluate", {name: float(value) for name, value in pairs})

@@ -1,0 +1,29 @@
+"""Everything a training run carries from step to step, and nothing callable."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from rec_jax.models.base import LatentModel
+from rec_jax.train.metrics import Totals, no_totals
+
+
+class TrainState(NamedTuple):
+    """A pytree; the data position and all keys are functions of (config.seed, step), so they need no fields."""
+
+    step: jax.Array  # int32 [], updates done
+    params: Any
+    ema_params: Any  # exponential moving average of params: what is evaluated and exported
+    opt_state: optax.OptState
+    totals: Totals
+
+
+def create_state(
+    model: LatentModel, optimizer: optax.GradientTransformation, key: jax.Array, images: jax.Array
+) -> TrainState:
+    """The state at step 0; images uint8 [B, H, W, 3] scale the initial parameters."""
+    params = model.init(key, images)
+    ema_params = jax.tree.map(jnp.copy, params)  # buffers of its own: the step donates both
+    return TrainState(jnp.zeros((), jnp.int32), params, ema_params, optimizer.init(params), no_totals())

@@ -1,0 +1,63 @@
+"""One training step: a pure (state, batch, key) -> (state, metrics), and its compiled form."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.sharding import Mesh
+
+from rec_jax.core import prng
+from rec_jax.models.base import LatentModel
+from rec_jax.train.losses import negative_elbo
+from rec_jax.train.metrics import Totals, merge
+from rec_jax.train.parallel import batch_sharding, replicated
+from rec_jax.train.state import TrainState
+
+Step = Callable[[TrainState, jax.Array, jax.Array], tuple[TrainState, Totals]]
+
+
+def ema_update(ema_params: Any, params: Any, count: jax.Array, decay: float) -> Any:
+    """e <- d e + (1 - d) params with d = min(decay, (1 + count) / (10 + count)).
+
+    count: updates done before this one. The ramp lets an early average forget the initial parameters.
+    """
+    ramped = jnp.minimum(decay, (1.0 + count) / (10.0 + count))
+    return jax.tree.map(lambda old, new: old + (1.0 - ramped) * (new - old), ema_params, params)
+
+
+def make_step(
+    model: LatentModel, optimizer: optax.GradientTransformation, free_nats: float, ema_decay: float
+) -> Step:
+    """The step as a pure function; batch is uint8 [B, H, W, 3] and key draws its posterior samples."""
+
+    def step(state: TrainState, batch: jax.Array, key: jax.Array) -> tuple[TrainState, Totals]:
+        (loss, parts), gradients = jax.value_and_grad(negative_elbo, has_aux=True)(
+            state.params, model, batch, key, free_nats
+        )
+        updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
+        params = optax.apply_updates(state.params, updates)
+        norm = optax.global_norm(gradients)
+        number = state.step + 1
+        bad_step = jnp.where(jnp.isfinite(loss) & jnp.isfinite(norm), 0, number)
+        metrics = Totals(jnp.ones((), jnp.int32), loss, *parts, norm, bad_step)
+        ema_params = ema_update(state.ema_params, params, state.step, ema_decay)
+        return TrainState(number, params, ema_params, opt_state, merge(state.totals, metrics)), metrics
+
+    return step
+
+
+def compile_step(step: Step, seed: int, mesh: Mesh) -> Callable[[TrainState, jax.Array], tuple[TrainState, Totals]]:
+    """(state, batch) -> (state, metrics): jitted, state donated and replicated, batch sharded over the mesh.
+
+    The key is a function of the seed and state.step; the random bits do not depend on the sharding.
+    """
+
+    def keyed_step(state, batch):
+        return step(state, batch, prng.train_key(seed, state.step))
+
+    whole = replicated(mesh)
+    return jax.jit(
+        keyed_step, in_shardings=(whole, batch_sharding(mesh)), out_shardings=(whole, whole), donate_argnums=0
+    )

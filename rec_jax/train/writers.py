@@ -1,0 +1,122 @@
+"""What a run tells: metrics.jsonl, TensorBoard scalars and the progress line."""
+
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import tensorboardX
+from tqdm import tqdm
+
+ROWS_NAME = "metrics.jsonl"
+
+
+class MetricsWriter:
+    """Rows {step, kind, unix_time, name: number ...} to workdir/metrics.jsonl and TensorBoard.
+
+    metrics.jsonl is the truth: every row is flushed before the next checkpoint is written. On a resume the rows past
+    the restored step are cut, and the TensorBoard events, of which a killed process may have lost some, are written
+    anew from the rows. So neither has a gap or a duplicate.
+    """
+
+    def __init__(self, workdir: str | Path, restored_step: int):
+        path, events = Path(workdir) / ROWS_NAME, Path(workdir) / "tensorboard"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rows = [row for row in read_rows(path) if row["step"] <= restored_step]
+        unfinished = path.with_suffix(".jsonl.tmp")
+        unfinished.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        os.replace(unfinished, path)
+        self._file = path.open("a")
+        shutil.rmtree(events, ignore_errors=True)
+        self._events = tensorboardX.SummaryWriter(str(events), write_to_disk=True)
+        for row in rows:
+            self._add_events(row)
+
+    def close(self) -> None:
+        """Ends both files."""
+        self._file.close()
+        self._events.close()
+
+    def write(self, step: int, kind: str, values: dict[str, float]) -> None:
+        """Appends one row; kind is train or evaluate and prefixes the scalars' names."""
+        row = {"step": step, "kind": kind, "unix_time": round(time.time(), 3), **values}
+        self._file.write(json.dumps(row) + "\n")
+        self._file.flush()
+        self._add_events(row)
+
+    def _add_events(self, row: dict) -> None:
+        for name, value in row.items():
+            if name not in ("step", "kind", "unix_time"):
+                self._events.add_scalar(f"{row['kind']}/{name}", value, row["step"], walltime=row["unix_time"])
+
+
+class NoWriter:
+    """Stands for MetricsWriter in the processes that write nothing."""
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+    def write(self, step: int, kind: str, values: dict[str, float]) -> None:
+        """Drops the row."""
+
+
+def read_rows(path: str | Path) -> list[dict]:
+    """The complete rows of a metrics.jsonl, [] if there is none; a last line that was cut by a kill is dropped."""
+    if not Path(path).is_file():
+        return []
+    lines = Path(path).read_text().split("\n")
+    return [json.loads(line) for line in lines[:-1]]  # what follows the last newline is empty or incomplete
+
+
+class Progress:
+    """Images/s, bits/dim and time left: a bar on a terminal, else one line per row."""
+
+    def __init__(self, step: int, n_steps: int, batch_size: int, show: bool = True):
+        self._n_steps, self._batch_size, self._show = n_steps, batch_size, show
+        self._step, self._started, self._paused_s = step, time.perf_counter(), 0.0
+        on_terminal = show and sys.stderr.isatty()
+        self._bar = tqdm(total=n_steps, initial=step, unit="step", dynamic_ncols=True) if on_terminal else None
+
+    def close(self) -> None:
+        """Leaves the terminal in order."""
+        if self._bar is not None:
+            self._bar.close()
+
+    @contextmanager
+    def pause(self) -> Iterator[None]:
+        """Time spent inside does not count as training."""
+        entered = time.perf_counter()
+        yield
+        self._paused_s += time.perf_counter() - entered
+
+    def images_per_second(self, step: int) -> float:
+        """Training speed since the last call (or the start) of this process, which stood at another step."""
+        now = time.perf_counter()
+        elapsed_s = max(now - self._started - self._paused_s, 1e-9)
+        speed = (step - self._step) * self._batch_size / elapsed_s
+        self._step, self._started, self._paused_s = step, now, 0.0
+        return speed
+
+    def show(self, step: int, values: dict[str, float]) -> None:
+        """Shows a row of kind train."""
+        if not self._show:
+            return
+        speed = values["images_per_second"]
+        text = f"{values['elbo_bpd']:.4f} bits/dim (KL {values['kl_bpd']:.4f}), {speed:.1f} images/s"
+        if self._bar is not None:
+            self._bar.set_postfix_str(text, refresh=False)
+            self._bar.update(step - self._bar.n)
+        else:
+            left_s = (self._n_steps - step) * self._batch_size / speed
+            sys.stderr.write(f"step {step}/{self._n_steps}: {text}, {_duration(left_s)} left\n")
+            sys.stderr.flush()
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}"
