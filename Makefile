@@ -4,7 +4,8 @@
 PYTHON ?=
 RUN := .venv/bin/python
 STAMP := .venv/installed
-FIND_PYTHON := for py in $(or $(PYTHON),python3.12 "$$HOME"/.pyenv/versions/3.12*/bin/python python3); do \
+CANDIDATES := $(or $(PYTHON),python3.12 "$$HOME"/.pyenv/versions/3.12*/bin/python python3)
+FIND_PYTHON := for py in $(CANDIDATES); do \
 	  "$$py" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && break; py=; \
 	done
 
@@ -27,8 +28,9 @@ lint: $(STAMP)
 
 # Always from nothing and stamped last, so that an interrupted install is never taken for a whole one.
 $(STAMP): requirements.lock requirements.txt pyproject.toml
-	@rm -rf .venv; $(FIND_PYTHON); \
-	test -n "$$py" || { echo "make: no Python >= 3.11 among: $(or $(PYTHON),python3.12, ~/.pyenv/versions/3.12*, python3); install one or give PYTHON=/path/to/python" >&2; exit 1; }; \
+	@$(FIND_PYTHON); \
+	test -n "$$py" || { echo "make: no Python >= 3.11 among: "$(CANDIDATES)"; install one or give PYTHON=/path/to/python" >&2; exit 1; }; \
+	rm -rf .venv; \
 	echo "Installing into .venv with $$("$$py" --version) (about 1 GB)"; \
 	"$$py" -m venv .venv || { echo "make: $$py cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }; \
 	if uv --version >/dev/null 2>&1; then uv="uv pip"; \
