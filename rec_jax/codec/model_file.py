@@ -1,0 +1,177 @@
+"""Model files: parameters and the config that rebuilds the model, in one safetensors file.
+
+Arrays are named by their path in the parameter tree, joined by '/'; the metadata holds one JSON entry with
+the config. The same parameters and config give the same bytes, and the first 16 bits of their SHA-256 are the
+model id that `.rec` files carry.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+from ml_collections import ConfigDict
+
+from rec_jax.codec.atomic import read_bytes, write_bytes_atomic
+from rec_jax.core.errors import ConfigError, CorruptFile, MissingFile, UnsupportedVersion, WrongModel
+
+_ENTRY = "rec_jax"  # the only metadata entry: several would be written in any order
+_FORMAT_VERSION = 1
+_MAX_BYTES = 2**32
+_WEIGHTS = pathlib.Path(__file__).resolve().parent.parent / "weights"
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelFile:
+    """What a model file holds."""
+
+    params: dict[str, Any]  # nested dict of float32 arrays
+    config: ConfigDict  # locked
+    model_id: int  # 16 bits of the file's SHA-256
+
+
+def write_model_file(path: os.PathLike | str, params: dict, config: ConfigDict, dtype="float32") -> int:
+    """Write a model file, whole or not at all, and return its model id.
+
+    params: nested dict of float arrays (numpy or jax), string keys without '/'.
+    config: plain values (numbers, strings, None, tuples; lists come back as tuples), nested at will.
+    dtype: 'float32', or 'float16' for half the size; then read_model_file returns the rounded values, and
+      those are the model: evaluate what was read back.
+
+    Raises ConfigError for another dtype, a tree that is not as above and values that are not finite or too
+    large for dtype; OSError if the file cannot be written.
+    """
+    if dtype not in ("float32", "float16"):
+        raise ConfigError(f"dtype={dtype!r} is not for model files; have float32, float16")
+    arrays = {name: _stored(name, array, dtype) for name, array in _flatten(params).items()}
+    try:
+        text = json.dumps({"format": _FORMAT_VERSION, "config": config.to_dict()})
+    except TypeError as error:
+        raise ConfigError(f"the config holds what a model file cannot keep ({error}); use plain values") from None
+    data = safetensors.numpy.save(arrays, metadata={_ENTRY: text})
+    write_bytes_atomic(path, data)
+    return _model_id(data)
+
+
+def read_model_file(path: str | os.PathLike) -> ModelFile:
+    """Read a model file. Raises MissingFile, CorruptFile (truncated, foreign) or UnsupportedVersion."""
+    data = read_bytes(path, _MAX_BYTES)
+    try:
+        arrays = safetensors.numpy.load(data)
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    except (safetensors.SafetensorError, ValueError, KeyError):
+        raise CorruptFile(f"{path}: not a model file, or truncated; export the model again") from None
+    entry = _read_entry(path, header.get("__metadata__", {}).get(_ENTRY))
+    for name, array in arrays.items():
+        if array.dtype not in (np.float16, np.float32):
+            raise CorruptFile(f"{path}: array {name} is {array.dtype}; a model file has float32 or float16")
+    config = ConfigDict(_with_tuples(entry["config"])).lock()
+    return ModelFile(_unflatten(path, arrays), config, _model_id(data))
+
+
+def read_model_id(path: str | os.PathLike) -> int:
+    """The model id of a file, from its bytes alone. Raises MissingFile or CorruptFile (not a file)."""
+    return _model_id(read_bytes(path, _MAX_BYTES))
+
+
+def shipped_model_paths(folder: pathlib.Path = _WEIGHTS) -> dict[str, pathlib.Path]:
+    """Name to path of the models inside the package, in the order of their names."""
+    return {path.stem: path for path in sorted(folder.glob("*.safetensors"))}
+
+
+def find_model_path(name_or_path: str, folder: pathlib.Path = _WEIGHTS) -> pathlib.Path:
+    """The file of a shipped model's name or of a path. Raises MissingFile with the names that exist."""
+    shipped = shipped_model_paths(folder)
+    if name_or_path in shipped:
+        return shipped[name_or_path]
+    if os.path.isfile(name_or_path):
+        return pathlib.Path(name_or_path)
+    names = ", ".join(shipped) or "none"
+    raise MissingFile(f"no model {name_or_path!r}: neither a file nor a shipped model (those are: {names})")
+
+
+def find_model_name(model_id: int, folder: pathlib.Path = _WEIGHTS) -> str:
+    """The shipped model with this id. Raises WrongModel if there is none: a file of another model."""
+    shipped = shipped_model_paths(folder)
+    for name, path in shipped.items():
+        if read_model_id(path) == model_id:
+            return name
+    names = ", ".join(shipped) or "none"
+    raise WrongModel(f"no shipped model ({names}) has the file's id {model_id:04x}; give it with --model PATH")
+
+
+def _model_id(data: bytes) -> int:
+    return int.from_bytes(hashlib.sha256(data).digest()[:2], "big")
+
+
+def _stored(name: str, array: Any, dtype: str) -> np.ndarray:
+    """A contiguous array in the type of the file, or ConfigError if it does not survive that."""
+    array = np.asarray(array)
+    if array.dtype.kind not in "fV":  # V: bfloat16, which numpy does not count as a float
+        raise ConfigError(f"parameter {name} is {array.dtype}; a model file keeps floats")
+    with np.errstate(over="ignore"):
+        stored = array.astype(np.float32).astype(dtype)
+    if not np.isfinite(stored).all():
+        raise ConfigError(f"parameter {name} is not finite in {dtype}; write float32, or check the training")
+    return np.ascontiguousarray(stored).reshape(array.shape)
+
+
+def _flatten(params: dict, prefix: str = "") -> dict[str, Any]:
+    """{'a': {'b': x}} to {'a/b': x}, sorted by name."""
+    flat = {}
+    for key, value in sorted(params.items()):
+        if not isinstance(key, str) or not key or "/" in key:
+            raise ConfigError(f"parameter key {prefix}{key!r}: a model file needs strings without '/'")
+        if not isinstance(value, dict):
+            flat[prefix + key] = value
+        elif value:
+            flat |= _flatten(value, f"{prefix}{key}/")
+        else:
+            raise ConfigError(f"parameter group {prefix}{key} is empty; a model file cannot keep it")
+    return flat
+
+
+def _unflatten(path: str | os.PathLike, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """The inverse of _flatten, as float32."""
+    tree: dict[str, Any] = {}
+    for name, array in arrays.items():
+        *groups, leaf = name.split("/")
+        node = tree
+        for group in groups:
+            node = node.setdefault(group, {}) if isinstance(node, dict) else node
+        if not isinstance(node, dict) or leaf in node:
+            raise CorruptFile(f"{path}: array {name} is inside another array; export the model again")
+        node[leaf] = array.astype(np.float32)
+    return tree
+
+
+def _read_entry(path: str | os.PathLike, text: str | None) -> dict[str, Any]:
+    """The JSON entry of the metadata, checked."""
+    if text is None:
+        raise CorruptFile(f"{path}: safetensors, but no rec_jax model; make one with launch.py --mode=export")
+    try:
+        entry = json.loads(text)
+        version, config = entry["format"], entry["config"]
+    except (ValueError, TypeError, KeyError):
+        raise CorruptFile(f"{path}: the config inside is damaged; export the model again") from None
+    if version != _FORMAT_VERSION:
+        raise UnsupportedVersion(f"{path}: model file version {version!r}; this program reads {_FORMAT_VERSION}")
+    if not isinstance(config, dict):
+        raise CorruptFile(f"{path}: the config inside is damaged; export the model again")
+    return entry
+
+
+def _with_tuples(value: Any) -> Any:
+    """JSON arrays to tuples, as configs have them."""
+    match value:
+        case dict():
+            return {key: _with_tuples(item) for key, item in value.items()}
+        case list():
+            return tuple(_with_tuples(item) for item in value)
+        case _:
+            return value
