@@ -1,0 +1,91 @@
+"""The fields that every config has, with the paper's values; each config file changes what makes it different.
+
+Two levels deep, plain values, locked: a typo in an override is an error. Structure by argument, numbers by override:
+`--config=configs/cifar10_rvae.py:quick --config.coder.omega=4`.
+"""
+
+from ml_collections import ConfigDict
+
+
+def base() -> ConfigDict:
+    """The paper's CIFAR10 experiment."""
+    config = ConfigDict()
+    config.seed = 0
+    config.data = ConfigDict(
+        dict(
+            kind="tfds",
+            name="cifar10",
+            split_train="train",
+            split_test="test",
+            data_dir="",
+            patch=32,
+        )
+    )
+    config.model = ConfigDict(
+        dict(
+            kind="resnet_vae",
+            levels=((2, 24, 160, 32),),  # (stride, blocks, deterministic, stochastic channels), finest first
+            likelihood="logistic",
+            n_components=3,  # of likelihood="colour_mixture"
+        )
+    )
+    config.coder = ConfigDict(
+        dict(
+            kind="beam_search",
+            omega=3.0,
+            epsilon=0.2,
+            n_beams=20,
+            block_size=1000,
+            layer_step_counts=(),  # per layer (first_centre, first_decay, next_decay), learned by --mode=export
+        )
+    )
+    config.train = ConfigDict(
+        dict(
+            optimizer="adamax",
+            learning_rate=1e-3,
+            schedule="piecewise",
+            warmup_steps=100,
+            decay_steps=(50_000, 100_000, 150_000, 200_000),
+            decay_factor=0.3,
+            n_steps=500_000,
+            batch_size=32,
+            free_nats=0.1,
+            kl_warmup_steps=0,
+            ema_decay=0.999,
+            clip_norm=100.0,  # of the gradient of the loss in nats per dimension
+            compute_dtype="auto",
+            unroll="auto",
+            log_every=100,
+            evaluate_every=5_000,
+            evaluate_images=1_000,
+            save_every=1_000,
+            keep_checkpoints=2,
+        )
+    )
+    config.evaluate = ConfigDict(dict(split="test", n_images=1_000, batch_size=50))
+    return config.lock()
+
+
+def shrink(config: ConfigDict) -> ConfigDict:
+    """Any config at a size that trains and codes in seconds on a CPU, on the embedded photographs."""
+    with config.unlocked():
+        config.data.update(dict(kind="embedded", name="photographs", patch=32))
+        config.model.levels = ((2, 2, 8, 2), (4, 1, 8, 2))
+        config.coder.n_beams = 4
+        config.train.update(
+            dict(n_steps=20, batch_size=8, log_every=5, evaluate_every=10, evaluate_images=16, save_every=10)
+        )
+        config.train.update(dict(warmup_steps=5, decay_steps=()))
+        config.evaluate.update(dict(n_images=4, batch_size=4))
+    return config
+
+
+def with_argument(config: ConfigDict, argument: str) -> ConfigDict:
+    """Applies a config's argument: '' or 'quick'."""
+    match argument:
+        case "":
+            return config
+        case "quick":
+            return shrink(config)
+        case other:
+            raise ValueError(f"config argument {other!r} is unknown; have 'quick', or none")

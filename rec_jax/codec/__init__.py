@@ -1,0 +1,28 @@
+"""Floor 3: pictures to files and back. Importing this imports no jax; `load_codec` does."""
+
+from rec_jax.codec.model_file import find_model_path, read_model_file, shipped_model_paths
+
+__all__ = ["load_codec", "shipped_models"]
+
+
+def shipped_models() -> list[str]:
+    """Names of the models inside the package."""
+    return list(shipped_model_paths())
+
+
+def load_codec(name_or_path: str, preset: str = "default"):
+    """The LosslessCodec of a shipped model's name or of a model file, with a preset's coder.
+
+    Raises:
+      MissingFile, CorruptFile: the model is not there or not a model.
+      ConfigError: the preset does not exist.
+    """
+    from rec_jax.codec.lossless import LosslessCodec
+    from rec_jax.codec.presets import configured_coder, preset_coder, preset_number
+    from rec_jax.models import make_model
+
+    coder = preset_coder(preset)
+    stored = read_model_file(find_model_path(name_or_path))
+    _, counts = configured_coder(stored.config.coder)
+    model = make_model(stored.config.model)
+    return LosslessCodec(model, stored.params, coder, counts, stored.model_id, preset_number(coder))

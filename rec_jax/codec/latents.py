@@ -1,0 +1,72 @@
+"""The latent part of a file: the model's top-down walk with a coder as its draw.
+
+Encoding walks with draws that choose codes, decoding with draws that follow them. Both are compiled here, the decoder
+(`replay`) for exactly one tile: whatever batch an encoder worked in, what it writes rests on the numbers that the
+decoder's own compiled function returns (docs/FORMAT.md, "Replay").
+"""
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from rec_jax.coders.base import Code, Coder, Info
+from rec_jax.core.gaussian import DiagGaussian
+from rec_jax.core.prng import child_key
+from rec_jax.models.base import LatentModel
+
+
+def _rows(g: DiagGaussian) -> DiagGaussian:
+    """[B, h, w, c] to one row of dims per image, [B, D]."""
+    return jax.tree.map(lambda x: x.reshape(x.shape[0], -1), g)
+
+
+@dataclass(frozen=True)
+class LatentCoder:
+    """One model with one coder. All layers of a level have codes of one shape, stacked on the first axis."""
+
+    model: LatentModel
+    coder: Coder
+
+    @functools.partial(jax.jit, static_argnums=0)
+    def encode(self, params: Any, keys: jax.Array, images: jax.Array) -> tuple[list[Code], list[Info]]:
+        """Codes of a batch of tiles uint8 [B, side, side, 3] under keys [B]: per level, leaves [layers, B, ...]."""
+
+        def draw(layer, q, p, _):
+            layer_keys = jax.vmap(child_key, (0, None))(keys, layer)
+            code, info = self.coder.encode_batch(layer_keys, _rows(q), _rows(p))
+            z = jax.vmap(self.coder.decode)(layer_keys, _rows(p), code)
+            return z.reshape(p.loc.shape), (code, info)
+
+        batch, height, width, _ = images.shape
+        inference = self.model.infer(params, images)
+        _, records = self.model.top_down(
+            params, draw, batch=batch, height=height, width=width, inference=inference
+        )
+        return [code for code, _ in records], [info for _, info in records]
+
+    @functools.partial(jax.jit, static_argnums=(0, 4))
+    def replay(self, params: Any, key: jax.Array, codes: list[Code], side: int) -> tuple[Any, jax.Array]:
+        """The decoder: pixel parameters of one tile, (shared, outputs [side, side, n_outputs]).
+
+        codes: per level, leaves [layers, ...].
+        """
+
+        def draw(layer, q, p, code):
+            row = jax.tree.map(lambda x: x.reshape(-1), p)
+            z = self.coder.decode(child_key(key, layer), row, code)
+            return z.reshape(p.loc.shape), None
+
+        pixels, _ = self.model.top_down(params, draw, batch=1, height=side, width=side, inputs=codes)
+        return pixels["shared"], pixels["outputs"][0]
+
+    def shapes(self, side: int) -> list[DiagGaussian]:
+        """Per layer, a prior of the right shape: all that parsing a stream needs to know of p."""
+        sizes = [h * w * c for h, w, c in self.model.latent_shapes(side, side)]
+        return [DiagGaussian(*2 * (jax.ShapeDtypeStruct((n,), jnp.float32),)) for n in sizes]
+
+    def layers_per_level(self) -> list[int]:
+        """How many layers each level's stacked code has, top level first."""
+        return [level.blocks for level in reversed(self.model.levels)]

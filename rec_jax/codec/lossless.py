@@ -1,0 +1,231 @@
+"""The lossless codec: any uint8 picture to a `.rec` file of about -ELBO bits, and back, exactly.
+
+A picture is cut into tiles. Each tile's latents are sent by relative entropy coding, layer by layer from the top;
+then its pixels by p(x | z) at the z that the decoder will have. All symbols go into one entropy-coded stream.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from rec_jax.codec import container
+from rec_jax.codec.latents import LatentCoder
+from rec_jax.codec.pixels import PixelCoder
+from rec_jax.codec.tiles import Tile, cut_tile, tile_side, tiles
+from rec_jax.coders import Coder, StepCountModel
+from rec_jax.core import prng
+from rec_jax.core.errors import WrongModel
+from rec_jax.core.units import nats_to_bits
+from rec_jax.entropy.stream import SymbolReader, SymbolWriter
+from rec_jax.models.base import LatentModel
+
+SEED = 0  # of the candidates; part of the format
+SPLITS = (0, 5)  # blocks of the coder's size; where one of them overflows, 32 times smaller ones; then stored mode
+BATCH_SIZES = (1, 16)  # tiles encoded together: a lone tile, or as many
+
+
+class Encoded(NamedTuple):
+    """A file and what it is made of. The parts sum to 8 * len(blob) up to the stream's last word."""
+
+    blob: bytes
+    mode: int  # container.LATENT or STORED; of a stored file all numbers below are 0
+    header_bits: int
+    index_bits: float  # the chosen candidates
+    side_bits: float  # the numbers of steps
+    pixel_bits: float  # the pixels under the integer tables
+    ideal_pixel_bits: float  # -log2 p(x | z) at the same z
+    kl_bits: float  # KL(q || p) of the targets that were coded
+
+
+class _TileParts(NamedTuple):
+    index_bits: float
+    side_bits: float
+    pixel_bits: float
+    ideal_pixel_bits: float
+    kl_bits: float
+
+
+class _Overflow(Exception):
+    """A tile's target is beyond the coder's static size."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LosslessCodec:
+    """A model, its parameters and a coder.
+
+    step_counts: per layer, how the coder's numbers of steps are coded (empty: the coder's own model for all).
+    preset: the coder's number in the file, container.CUSTOM_PRESET if it is none of the named ones.
+    """
+
+    model: LatentModel
+    params: Any
+    coder: Coder
+    step_counts: tuple[StepCountModel, ...] = ()
+    model_id: int = 0
+    preset: int = container.CUSTOM_PRESET
+
+    def compress(self, image: np.ndarray) -> bytes:
+        """A `.rec` file for uint8 [H, W, 3] or grey [H, W]; UnsupportedImage for anything else."""
+        return self.encode([image])[0].blob
+
+    def decompress(self, blob: bytes) -> np.ndarray:
+        """The exact pixels of a file that this model and coder wrote.
+
+        Raises CorruptFile, UnsupportedVersion, WrongModel or BitstreamMismatch; never returns other pixels.
+        """
+        header, stream = container.unpack(blob)
+        if header.mode == container.STORED:
+            return container.unpack_stored(header, stream)
+        self._check_ours(header)
+        reader = SymbolReader(stream)
+        image = np.zeros((header.height, header.width, 3), np.uint8)
+        side = tile_side(header.height, header.width, self.model.stride)
+        n_channels = 1 if header.grey else 3
+        for number, tile in enumerate(tiles(header.height, header.width, side)):
+            values = self._read_tile(reader, number, tile, side, n_channels, header.split)
+            image[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width] = values
+        pixels = image[..., 0] if header.grey else image
+        container.check_pixels(header, pixels)
+        return pixels
+
+    def encode(self, images: Sequence[np.ndarray]) -> list[Encoded]:
+        """Files of many pictures, whose tiles are searched together, with what each file is made of."""
+        headers = [container.image_header(image, mode=container.LATENT, **self._identity()) for image in images]
+        encoded: list[Encoded | None] = [None] * len(images)
+        for split in SPLITS:
+            left = [i for i in range(len(images)) if encoded[i] is None]
+            for i, blob in self._encode_split([images[i] for i in left], [headers[i] for i in left], split):
+                encoded[left[i]] = blob
+        stored = [container.pack_stored(image) for image in images]
+        return [
+            e if e is not None and len(e.blob) < len(raw) else Encoded(raw, container.STORED, *6 * (0,))
+            for e, raw in zip(encoded, stored, strict=True)
+        ]
+
+    def tile_side(self, image: np.ndarray) -> int:
+        """Side of the square tiles that this picture is cut into."""
+        return tile_side(*image.shape[:2], self.model.stride)
+
+    # ---- encoding ------------------------------------------------------------------------------------------------
+
+    def _encode_split(self, images, headers, split: int):
+        """(position, Encoded) of every image whose tiles all fit the coder with blocks 2^split times smaller."""
+        colour = [np.repeat(im[..., None], 3, axis=2) if im.ndim == 2 else im for im in images]
+        jobs = [
+            (i, number, tile, self.tile_side(image))
+            for i, image in enumerate(colour)
+            for number, tile in enumerate(tiles(*image.shape[:2], self.tile_side(image)))
+        ]
+        latents = self._latents(split)
+        codes = _in_batches(
+            jobs, lambda batch, size: self._search(latents, [(*job[1:], colour[job[0]]) for job in batch], size)
+        )
+        for i, image in enumerate(colour):
+            own = [(job, code) for job, code in zip(jobs, codes, strict=True) if job[0] == i]
+            try:
+                yield i, self._write(headers[i], image, own, latents, split)
+            except _Overflow:
+                continue
+
+    def _search(self, latents: LatentCoder, batch, size: int):
+        """Codes and infos of tiles of one shape, one pair per tile, on the host."""
+        side = batch[0][2]
+        cuts = np.stack([cut_tile(image, tile, side) for _, tile, _, image in batch])
+        numbers = np.array([number for number, *_ in batch])
+        pad = size - len(batch)
+        keys = jax.vmap(prng.child_key, (None, 0))(prng.coder_key(SEED), np.pad(numbers, (0, pad), mode="edge"))
+        found = latents.encode(self.params, keys, np.pad(cuts, ((0, pad), *3 * ((0, 0),)), mode="edge"))
+        found = jax.device_get(found)
+        return [jax.tree.map(lambda x, j=j: x[:, j], found) for j in range(len(batch))]
+
+    def _write(self, header, image, tile_codes, latents: LatentCoder, split: int) -> Encoded:
+        writer, parts = SymbolWriter(), []
+        for (_, number, tile, side), (codes, infos) in tile_codes:
+            if any(np.any(info.overflow) for info in infos):
+                raise _Overflow
+            index_bits, side_bits = self._write_codes(writer, latents, codes, side)
+            pixel_coder = self._pixel_coder(latents, number, codes, tile, side)
+            pixels = image[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
+            ideal_bits, pixel_bits = pixel_coder.write(writer, pixels, 1 if header.grey else 3)
+            kl_bits = float(nats_to_bits(sum(info.kl_nats.sum() for info in infos)))
+            parts.append(_TileParts(index_bits, side_bits, pixel_bits, ideal_bits, kl_bits))
+        stream = writer.getvalue()
+        blob = container.pack(dataclasses.replace(header, split=split), stream)
+        return Encoded(blob, container.LATENT, 8 * (len(blob) - len(stream)), *np.sum(parts, axis=0).tolist())
+
+    def _write_codes(self, writer: SymbolWriter, latents: LatentCoder, codes, side: int) -> tuple[float, float]:
+        """Appends all layers' symbols; returns (index bits, bits of the numbers of steps)."""
+        index_bits = side_bits = 0.0
+        layers = (jax.tree.map(lambda x, i=i: x[i], level) for level in codes for i in range(_n_layers(level)))
+        for coder, p, code in zip(self._layer_coders(latents), latents.shapes(side), layers, strict=True):
+            for values, table in zip(*coder.symbols(code, p), strict=True):
+                writer.write(values, table)
+            side = coder.side_bits(code)
+            side_bits += side
+            index_bits += coder.index_bits(code) - side
+        return index_bits, side_bits
+
+    # ---- decoding ------------------------------------------------------------------------------------------------
+
+    def _read_tile(self, reader, number: int, tile: Tile, side: int, n_channels: int, split: int) -> np.ndarray:
+        latents = self._latents(split)
+        layers = [
+            coder.from_symbols(coder.read_symbols(reader.read, p), p)
+            for coder, p in zip(self._layer_coders(latents), latents.shapes(side), strict=True)
+        ]
+        codes, first = [], 0
+        for n_blocks in latents.layers_per_level():
+            codes.append(jax.tree.map(lambda *leaves: np.stack(leaves), *layers[first : first + n_blocks]))
+            first += n_blocks
+        values = self._pixel_coder(latents, number, codes, tile, side).read(reader, n_channels)
+        return values.reshape(tile.height, tile.width, 3)
+
+    def _pixel_coder(self, latents: LatentCoder, number: int, codes, tile: Tile, side: int) -> PixelCoder:
+        """p(x | z) at the replayed z: what encoder and decoder have in common to the last bit."""
+        key = prng.child_key(prng.coder_key(SEED), number)
+        shared, outputs = jax.device_get(latents.replay(self.params, key, codes, side))
+        return PixelCoder(self.model.likelihood, shared, outputs[: tile.height, : tile.width])
+
+    def _check_ours(self, header: container.Header) -> None:
+        if header.model_id != self.model_id:
+            raise WrongModel(f"the file was written with model {header.model_id:04x}; this is {self.model_id:04x}")
+        if header.preset != self.preset:
+            have = container.Header(1, 1, False, container.LATENT, 0, self.preset).preset_name
+            raise WrongModel(f"the file was written with preset {header.preset_name}; this codec has {have}")
+
+    # ---- both ----------------------------------------------------------------------------------------------------
+
+    def _identity(self) -> dict[str, int]:
+        return dict(model_id=self.model_id, preset=self.preset, runtime=container.current_runtime())
+
+    def _latents(self, split: int) -> LatentCoder:
+        coder = self.coder
+        if split and coder.block_size is not None:
+            coder = dataclasses.replace(coder, block_size=max(1, coder.block_size >> split))
+        return LatentCoder(self.model, coder)
+
+    def _layer_coders(self, latents: LatentCoder) -> list[Coder]:
+        """The coder of every layer, with its own model of step counts, for the host's symbols."""
+        if not self.step_counts:
+            return [latents.coder] * self.model.n_layers
+        return [dataclasses.replace(latents.coder, step_counts=counts) for counts in self.step_counts]
+
+
+def _n_layers(level) -> int:
+    return jax.tree.leaves(level)[0].shape[0]
+
+
+def _in_batches(jobs, search) -> list:
+    """search(batch, size) over jobs grouped by tile side, in the few batch sizes that are compiled."""
+    results: list[Any] = [None] * len(jobs)
+    for side in sorted({job[3] for job in jobs}):
+        rows = [row for row, job in enumerate(jobs) if job[3] == side]
+        size = min(s for s in BATCH_SIZES if s >= min(len(rows), BATCH_SIZES[-1]))
+        for first in range(0, len(rows), size):
+            some = rows[first : first + size]
+            for row, result in zip(some, search([jobs[row] for row in some], size), strict=True):
+                results[row] = result
+    return results

@@ -1,0 +1,29 @@
+"""Floor 2: relative entropy coders behind one interface (`base.Coder`); they know Gaussians, no images and no files."""
+
+import dataclasses
+
+from rec_jax.coders.base import Coder
+from rec_jax.coders.beam_search import BeamSearchCoder
+from rec_jax.coders.index import IndexCoder
+from rec_jax.coders.step_counts import StepCountModel
+from rec_jax.core.errors import ConfigError
+
+__all__ = ["BeamSearchCoder", "Coder", "IndexCoder", "StepCountModel", "make_coder"]
+
+
+def make_coder(kind: str, **options) -> Coder:
+    """The coder of that kind with these hyper-parameters; ConfigError names an unknown kind or option.
+
+    >>> make_coder(kind="beam_search", omega=3.0, epsilon=0.2, n_beams=20)
+    """
+    match kind:
+        case "beam_search":
+            coder_class = BeamSearchCoder
+        case "index":
+            coder_class = IndexCoder
+        case _:
+            raise ConfigError(f"coder.kind={kind!r} is unknown; have beam_search, index")
+    allowed = [field.name for field in dataclasses.fields(coder_class)]
+    if unknown := sorted(set(options) - set(allowed)):
+        raise ConfigError(f"coder {kind} has no option {unknown[0]!r}; it has {', '.join(allowed)}")
+    return coder_class(**options)

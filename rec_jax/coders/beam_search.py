@@ -1,0 +1,250 @@
+"""iREC: index coding with auxiliary variables and a beam search (Flamich, Havasi, Hernandez-Lobato, NeurIPS 2020).
+
+In p's coordinates (p = N(0, 1), q = N(mu, rho^2) per dim) a block of KL nats is sent in K = ceil(KL / omega) steps:
+
+    u = a_1 + ... + a_K,    a_k ~ N(0, s_k^2) a priori,    sum_k s_k^2 = 1
+
+Step k chooses one of M = floor(exp(omega (1 + epsilon))) candidates for a_k. With c the variance spent so far and b
+the partial sum, p(b) = N(0, c) and q(b) = N(c mu, c^2 rho^2 + c (1 - c)); a beam's score is log q(b) - log p(b)
+summed over dims. Each of the B beams draws its own candidates, the best B of the B M survive, and in the end the
+best one is sent: K and K indices. B = 1 is the greedy coder.
+
+Candidates: all beams share the magnitudes of step k and flip their signs by a hash of their own index history, which
+makes candidates as different as fresh draws for a hundredth of the time: the scores of B beams against M candidates
+are one matrix product.
+
+Domain: any D; cost O(K B M d) per block of d dims. Approximate: z follows q as omega * epsilon and B grow.
+Differs from the paper: blocks that hold less than half a step (KL < omega / 2) send none; K is coded by a learned
+model (step_counts.py), where the paper's program writes 16 bits.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from rec_jax.coders.base import Info, ReadSymbols, raise_on_overflow
+from rec_jax.coders.blocks import block_keys, block_shape, cut_target, join, map_sorted, permutation
+from rec_jax.coders.step_counts import StepCountModel
+from rec_jax.core.errors import ConfigError, CoderOverflow
+from rec_jax.core.gaussian import DiagGaussian, kl_nats
+from rec_jax.core.prng import child_key
+from rec_jax.entropy.tables import Table, UniformTable
+
+# Share of the remaining variance that step k of K takes: (K - k + 1)^POWER, a law fitted by the authors on one model's
+# posteriors (the paper rounds to -0.79). The last step takes all that is left.
+VARIANCE_POWER = -0.7864636765648174
+BLOCKS_AT_ONCE = 8  # blocks searched together; larger wastes steps on the longest of them
+_MAGNITUDES, _SIGNS = range(2)  # children of a block's key
+
+
+class BeamCode(NamedTuple):
+    """Per block: how many steps, and the chosen candidate of each; padded to the static max_steps."""
+
+    n_steps: jax.Array  # int32 [n_blocks]; -1 marks an overflow
+    indices: jax.Array  # uint32 [n_blocks, max_steps]
+
+
+class _Search(NamedTuple):
+    """State of one block's beam search after `step` steps."""
+
+    step: jax.Array  # int32 []
+    spent: jax.Array  # variance spent so far, c
+    sums: jax.Array  # partial sums b, [B, d]
+    paths: jax.Array  # hash of each beam's history, keys [B]
+    alive: jax.Array  # bool [B]
+    indices: jax.Array  # uint32 [B, max_steps]
+
+
+@dataclass(frozen=True)
+class BeamSearchCoder:
+    """See the module's docstring.
+
+    omega: nats per step.  epsilon: extra candidates, exp(omega * epsilon) times as many.  n_beams: B.
+    block_size: largest number of dims coded together (None: a call is one block).
+    max_nats: largest KL of a block; with omega it fixes the padded length of the code.
+    step_counts: how the numbers of steps are coded.
+    """
+
+    omega: float = 3.0
+    epsilon: float = 0.2
+    n_beams: int = 20
+    block_size: int | None = 1000
+    max_nats: float = 2048.0
+    step_counts: StepCountModel = StepCountModel()
+
+    def __post_init__(self):
+        if not (self.omega > 0 and self.n_beams >= 1 and self.max_nats >= self.omega and self.n_candidates >= 2):
+            raise ConfigError(
+                f"coder.omega={self.omega}, epsilon={self.epsilon}, n_beams={self.n_beams}, max_nats={self.max_nats}: "
+                "need omega > 0, n_beams >= 1, max_nats >= omega and exp(omega (1 + epsilon)) >= 2"
+            )
+        if self.block_size is not None and self.block_size < 1:
+            raise ConfigError(f"coder.block_size={self.block_size}: at least 1, or None for one block")
+
+    @property
+    def n_candidates(self) -> int:
+        """M, the size of the index alphabet."""
+        return math.floor(math.exp(self.omega * (1.0 + self.epsilon)))
+
+    @property
+    def max_steps(self) -> int:
+        """Static length of a block's indices."""
+        return math.ceil(self.max_nats / self.omega)
+
+    # ---- protocol: see base.Coder ------------------------------------------------------------------------------
+
+    def encode(self, key, q, p):
+        code, info = self.encode_batch(key[None], *jax.tree.map(lambda x: x[None], (q, p)))
+        raise_on_overflow(info.overflow, self.max_nats)
+        return jax.tree.map(lambda x: x[0], (code, info))
+
+    def encode_batch(self, keys, q, p):
+        """`encode` of N calls at once, keys [N], q and p [N, D]: what vmap gives, with all blocks sorted by length."""
+        target = jax.vmap(lambda k, q, p: cut_target(k, q, p, self.block_size))(keys, q, p)  # [N, n_blocks, d]
+        shape = target.loc.shape[:2]
+        block_kl = jnp.sum(kl_nats(target, DiagGaussian(0.0, 1.0)), axis=-1)
+        overflow = ~(block_kl <= self.max_nats)  # true for NaN as well
+        n_steps = jnp.where(overflow, 0, self.choose_steps(block_kl))
+        flat = jax.tree.map(
+            lambda x: x.reshape(-1, *x.shape[2:]),
+            (n_steps, (jax.vmap(lambda k: block_keys(k, shape[1]))(keys), target)),
+        )
+        indices, log_ratio = map_sorted(self._search, *flat, chunk=BLOCKS_AT_ONCE)
+        code = BeamCode(jnp.where(overflow, -1, n_steps), indices.reshape(*shape, -1))
+        info = Info(block_kl.sum(1), log_ratio.reshape(shape).sum(1), overflow.any(1))
+        return code, info
+
+    def decode(self, key, p, code):
+        shape = block_shape(p.loc.size, self.block_size)
+        order = permutation(key, p.loc.size)
+        blocks = jax.vmap(lambda k, n, i: self._replay(k, n, i, shape[1]))(
+            block_keys(key, shape[0]), code.n_steps, code.indices
+        )
+        return p.loc + p.scale * join(blocks, order)
+
+    def symbols(self, code, p):
+        counts = np.asarray(code.n_steps, np.int64)
+        if np.any(counts < 0):
+            raise CoderOverflow(f"a block of more than max_nats={self.max_nats:g} nats has no code")
+        indices = np.asarray(code.indices, np.int64)
+        values = [counts[b : b + 1] for b in range(len(counts))]
+        tables = self.step_counts.tables(counts, self.max_steps)
+        used = np.concatenate([row[:n] for row, n in zip(indices, counts, strict=True)])
+        return [*values, used], [*tables, UniformTable(self.n_candidates)]
+
+    def read_symbols(self, read: ReadSymbols, p):
+        n_blocks, _ = block_shape(p.loc.size, self.block_size)
+        counts = self.step_counts.read(read, n_blocks, self.max_steps)
+        return [*(counts[b : b + 1] for b in range(n_blocks)), read(UniformTable(self.n_candidates), int(counts.sum()))]
+
+    def from_symbols(self, values: list[np.ndarray], p) -> BeamCode:
+        counts, used = np.concatenate(values[:-1]), values[-1]
+        indices = np.zeros((len(counts), self.max_steps), np.uint32)
+        indices[np.arange(self.max_steps) < counts[:, None]] = used
+        return BeamCode(counts.astype(np.int32), indices)
+
+    def index_bits(self, code) -> float:
+        values, tables = self.symbols(code, None)
+        return sum(table.bits(v) for v, table in zip(values, tables, strict=True))
+
+    def side_bits(self, code) -> float:
+        """The part of `index_bits` that the numbers of steps cost."""
+        values, tables = self.symbols(code, None)
+        return sum(table.bits(v) for v, table in zip(values[:-1], tables[:-1], strict=True))
+
+    # ---- the algorithm, one block at a time ----------------------------------------------------------------------
+
+    def choose_steps(self, block_kl_nats: jax.Array) -> jax.Array:
+        """K = ceil(KL / omega), 0 below half a step; int32, the shape of block_kl_nats."""
+        steps = jnp.ceil(jnp.minimum(block_kl_nats, self.max_nats) / self.omega).astype(jnp.int32)
+        return jnp.where(block_kl_nats < 0.5 * self.omega, 0, steps)
+
+    def _search(self, n_steps, args):
+        """Beam search for one block; returns (indices [max_steps], log q/p of the result in nats)."""
+        key, target = args
+        start = _Search(
+            step=jnp.int32(0),
+            spent=jnp.float32(0.0),
+            sums=jnp.zeros((self.n_beams, target.loc.size)),
+            paths=jnp.broadcast_to(child_key(key, _SIGNS), (self.n_beams,)),
+            alive=jnp.arange(self.n_beams) == 0,
+            indices=jnp.zeros((self.n_beams, self.max_steps), jnp.uint32),
+        )
+        end = jax.lax.while_loop(
+            lambda s: s.step < n_steps, lambda s: self._extend(child_key(key, _MAGNITUDES), target, n_steps, s), start
+        )
+        z = jnp.where(n_steps == 0, self._replay(key, 0, end.indices[0], target.loc.size), end.sums[0])
+        log_ratio = -jnp.log(target.scale) - 0.5 * ((z - target.loc) / target.scale) ** 2 + 0.5 * z**2
+        return end.indices[0], jnp.sum(log_ratio)
+
+    def _extend(self, key, target: DiagGaussian, n_steps, s: _Search) -> _Search:
+        """One step: score all B M continuations, keep the best B, best first."""
+        step_var = self._step_variance(n_steps, s.step, s.spent)
+        c = s.spent + step_var
+        magnitudes = jnp.sqrt(step_var) * self._candidates(key, s.step, target.loc.size)  # [M, d]
+        signs = _signs(s.paths, target.loc.size)  # [B, d]
+        precision, linear, constant = log_ratio_coefficients(target, c)
+        base = s.sums**2 @ precision + s.sums @ linear + constant  # [B]
+        cross = (2.0 * precision * s.sums + linear) * signs  # [B, d]
+        scores = base[:, None] + cross @ magnitudes.T + magnitudes**2 @ precision
+        scores = jnp.where(s.alive[:, None], scores, -jnp.inf)
+        best, flat = jax.lax.top_k(scores.reshape(-1), self.n_beams)
+        beam, index = flat // self.n_candidates, (flat % self.n_candidates).astype(jnp.uint32)
+        return _Search(
+            step=s.step + 1,
+            spent=c,
+            sums=s.sums[beam] + signs[beam] * magnitudes[index],
+            paths=jax.vmap(child_key)(s.paths[beam], index),
+            alive=best > -jnp.inf,
+            indices=s.indices[beam].at[:, s.step].set(index),
+        )
+
+    def _replay(self, key, n_steps, indices, width: int):
+        """The decoder: draws the chosen candidate of each step and nothing else; [d]. No steps: the shared draw."""
+
+        def step(k, state):
+            spent, total, path = state
+            step_var = self._step_variance(n_steps, k, spent)
+            candidate = _candidate(child_key(key, _MAGNITUDES), k, indices[k], width)
+            total = total + _signs(path[None], width)[0] * jnp.sqrt(step_var) * candidate
+            return spent + step_var, total, child_key(path, indices[k])
+
+        start = (jnp.float32(0.0), jnp.zeros(width), child_key(key, _SIGNS))
+        _, total, _ = jax.lax.fori_loop(0, n_steps, step, start)
+        return jnp.where(n_steps > 0, total, _candidate(child_key(key, _MAGNITUDES), 0, 0, width))
+
+    def _step_variance(self, n_steps, step, spent):
+        share = (n_steps - step).astype(jnp.float32) ** VARIANCE_POWER
+        return share * (1.0 - spent)
+
+    def _candidates(self, key, step, width: int):
+        """All M candidates' magnitudes of a step, standard normal, [M, d]."""
+        return jax.vmap(lambda i: _candidate(key, step, i, width))(jnp.arange(self.n_candidates))
+
+
+def log_ratio_coefficients(target: DiagGaussian, c):
+    """log q(b) / p(b) = sum_d precision b^2 + linear b + constant, after variance c was spent (step scores of the module docstring).
+
+    p(b) = N(0, c), q(b) = N(c mu, v) with v = c^2 rho^2 + c (1 - c), per dim; target in p's coordinates, [d].
+    Returns (precision [d], linear [d], constant []).
+    """
+    v = c * (c * target.scale**2 + 1.0 - c)
+    loc = c * target.loc
+    constant = jnp.sum(-0.5 * jnp.log(v / c) - 0.5 * loc**2 / v)
+    return 0.5 * (1.0 / c - 1.0 / v), loc / v, constant
+
+
+def _candidate(key, step, index, width: int):
+    """Candidate `index` of a step, by itself: what random access in the decoder rests on; [d]."""
+    return jax.random.normal(child_key(child_key(key, step), index), (width,))
+
+
+def _signs(paths, width: int):
+    """Random signs of each path, +-1, [B, d]: one threefry bit per dim."""
+    words = jax.vmap(lambda path: jax.random.bits(path, (-(-width // 32),), jnp.uint32))(paths)  # [B, d / 32]
+    bits = (words[:, :, None] >> jnp.arange(32, dtype=jnp.uint32)) & 1
+    return 2.0 * bits.reshape(len(words), -1)[:, :width].astype(jnp.float32) - 1.0

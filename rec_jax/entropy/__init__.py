@@ -1,0 +1,1 @@
+"""Floor 1: integer symbols under static integer tables, and the one stream they end up in."""

@@ -1,0 +1,76 @@
+"""One entropy-coded stream: a range coder (first in, first out) of `constriction` behind integer tables.
+
+Words are stored big-endian and trailing zero bytes are dropped, because a reader past the end reads zeros.
+"""
+
+import constriction
+import numpy as np
+
+from rec_jax.core.errors import CorruptFile
+from rec_jax.entropy.tables import TOTAL, FrequencyTable, Table, UniformTable
+
+_WORD = np.dtype(">u4")
+
+
+def _model(table: Table):
+    models = constriction.stream.model
+    match table:
+        case UniformTable(size):
+            return models.Uniform(size)
+        case FrequencyTable(frequencies):
+            return models.Categorical(np.asarray(frequencies, np.float64) / TOTAL, perfect=False)
+    raise TypeError(f"not a table: {table!r}")
+
+
+def _row_model():
+    return constriction.stream.model.Categorical(perfect=False)
+
+
+class SymbolWriter:
+    """Collects integer symbols; `getvalue` gives the bytes."""
+
+    def __init__(self):
+        self._encoder = constriction.stream.queue.RangeEncoder()
+
+    def write(self, values: np.ndarray, table: Table) -> None:
+        """Appends integers 0 .. table.size - 1, all under one table."""
+        values = np.ascontiguousarray(values, np.int32).ravel()
+        if values.size and not (0 <= values.min() and values.max() < table.size):
+            raise ValueError(f"symbols {values.min()}..{values.max()} do not fit a table of {table.size}")
+        if values.size and table.size > 1:
+            self._encoder.encode(values, _model(table))
+
+    def write_rows(self, values: np.ndarray, frequencies: np.ndarray) -> None:
+        """Appends values [N], each under its own row of integer frequencies [N, size] out of 2^24."""
+        if len(values):
+            self._encoder.encode(np.ascontiguousarray(values, np.int32), _row_model(), frequencies / TOTAL)
+
+    def getvalue(self) -> bytes:
+        """The stream so far; writing may go on afterwards."""
+        return self._encoder.get_compressed().astype(_WORD).tobytes().rstrip(b"\0")
+
+
+class SymbolReader:
+    """Reads back, in the same order and under the same tables, what a SymbolWriter wrote."""
+
+    def __init__(self, stream: bytes):
+        padded = stream + bytes(-len(stream) % _WORD.itemsize)
+        self._decoder = constriction.stream.queue.RangeDecoder(np.frombuffer(padded, _WORD).astype(np.uint32))
+
+    def read(self, table: Table, n: int) -> np.ndarray:
+        """The next n symbols under one table, int64 [n]; CorruptFile if the bytes cannot hold them."""
+        if n == 0 or table.size == 1:
+            return np.zeros(n, np.int64)
+        return self._decode(_model(table), n)
+
+    def read_rows(self, frequencies: np.ndarray) -> np.ndarray:
+        """The next N symbols, each under its own row of integer frequencies [N, size]; int64 [N]."""
+        if not len(frequencies):
+            return np.zeros(0, np.int64)
+        return self._decode(_row_model(), frequencies / TOTAL)
+
+    def _decode(self, model, parameters) -> np.ndarray:
+        try:
+            return self._decoder.decode(model, parameters).astype(np.int64)
+        except AssertionError as error:
+            raise CorruptFile("the file is damaged: its entropy-coded stream ends in an impossible state") from error

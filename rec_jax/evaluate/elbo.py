@@ -1,0 +1,64 @@
+"""The ELBO of images, one by one: what a file is measured against (house law 4)."""
+
+import functools
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from rec_jax.core.prng import evaluate_key
+from rec_jax.core.units import nats_to_bits
+from rec_jax.models.base import LatentModel
+from rec_jax.models.elbo import elbo_terms
+
+
+class ImageElbo(NamedTuple):
+    """Per image, in bits, float64 [N]; the negative ELBO is their sum."""
+
+    distortion_bits: np.ndarray  # -log2 p(x | z)
+    kl_bits: np.ndarray  # sum of all layers
+
+    @property
+    def elbo_bits(self) -> np.ndarray:
+        """-ELBO."""
+        return self.distortion_bits + self.kl_bits
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _terms(model: LatentModel, params: Any, images: jax.Array, keys: jax.Array):
+    def one(image, key):
+        terms = elbo_terms(model, params, image[None], key)
+        return terms.log_likelihood_nats[0], terms.kl_nats[0].sum()
+
+    return jax.vmap(one)(images, keys)
+
+
+def image_elbo(
+    model: LatentModel, params: Any, images: np.ndarray, numbers: Iterable[int], seed: int, batch_size: int = 50
+) -> ImageElbo:
+    """The ELBO of images uint8 [N, H, W, 3], H and W multiples of model.stride, with one posterior sample each.
+
+    numbers: each image's number in its split, of which its key is made, so that batches change nothing.
+    """
+    keys = jax.vmap(evaluate_key, (None, 0))(seed, np.asarray(list(numbers)))
+    parts = []
+    for first in range(0, len(images), batch_size):
+        rows = np.minimum(np.arange(first, first + batch_size), len(images) - 1)  # a last batch of the same shape
+        n = min(batch_size, len(images) - first)
+        parts.append([np.asarray(x, np.float64)[:n] for x in _terms(model, params, images[rows], keys[rows])])
+    log_likelihood, kl = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return ImageElbo(-nats_to_bits(log_likelihood), nats_to_bits(kl))
+
+
+def elbo_evaluator(model: LatentModel, images: np.ndarray, seed: int, batch_size: int):
+    """For the training loop: (step, params) -> named scalars, over fixed images."""
+
+    def evaluate(step: int, params: Any):
+        del step
+        elbo = image_elbo(model, params, images, range(len(images)), seed, batch_size)
+        n_dims = images[0].size
+        yield "test/elbo_bpd", float(elbo.elbo_bits.mean()) / n_dims
+        yield "test/kl_bpd", float(elbo.kl_bits.mean()) / n_dims
+
+    return evaluate

@@ -1,0 +1,68 @@
+"""Tables cost what they say; streams give back what went in, and bytes match tables."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rec_jax.core.errors import CorruptFile
+from rec_jax.entropy.stream import SymbolReader, SymbolWriter
+from rec_jax.entropy.tables import TOTAL, FrequencyTable, UniformTable, normalise, two_sided_geometric
+
+
+def test_stream_length_is_the_tables_bits():
+    rng = np.random.default_rng(0)
+    table = two_sided_geometric(10, 180, 40)
+    probabilities = np.array(table.frequencies) / TOTAL
+    symbols = rng.choice(40, size=20_000, p=probabilities)
+    indices = rng.integers(0, 36, size=20_000)
+    writer = SymbolWriter()
+    writer.write(symbols, table)
+    writer.write(indices, UniformTable(36))
+    bits = table.bits(symbols) + UniformTable(36).bits(indices)
+    assert bits <= 8 * len(writer.getvalue()) <= 1.0001 * bits + 64
+
+
+@settings(max_examples=50)
+@given(st.lists(st.tuples(st.integers(1, 300), st.integers(0, 20)), max_size=20), st.integers(0, 2**32 - 1))
+def test_round_trip_of_mixed_tables(parts, seed):
+    rng = np.random.default_rng(seed)
+    writer, written = SymbolWriter(), []
+    for size, n in parts:
+        table = UniformTable(size) if rng.random() < 0.5 else normalise(rng.integers(0, 1000, size) + (np.arange(size) == 0))
+        values = rng.integers(0, size, n)
+        writer.write(values, table)
+        written.append((table, values))
+    reader = SymbolReader(writer.getvalue())
+    for table, values in written:
+        np.testing.assert_array_equal(reader.read(table, len(values)), values)
+
+
+def test_rows_round_trip_under_extreme_frequencies():
+    rows = np.ones((64, 256), np.int64)
+    rows[np.arange(64), np.arange(64)] = TOTAL - 255
+    values = (np.arange(64) + (np.arange(64) % 7 == 0)) % 256  # every seventh is a 1-in-2^24 event
+    writer = SymbolWriter()
+    writer.write_rows(values, rows)
+    np.testing.assert_array_equal(SymbolReader(writer.getvalue()).read_rows(rows), values)
+    assert 8 * len(writer.getvalue()) >= 24 * 9
+
+
+def test_any_bytes_give_symbols_or_one_error():
+    rng = np.random.default_rng(1)
+    for _ in range(200):
+        reader = SymbolReader(rng.bytes(rng.integers(0, 40)))
+        try:
+            values = reader.read(two_sided_geometric(3, 128, 20), 100)
+        except CorruptFile:
+            continue
+        assert values.min() >= 0 and values.max() < 20
+
+
+def test_impossible_symbols_and_tables_are_refused():
+    with pytest.raises(ValueError, match="do not fit"):
+        SymbolWriter().write(np.array([36]), UniformTable(36))
+    with pytest.raises(ValueError, match="sum to"):
+        FrequencyTable((1, 2))
+    with pytest.raises(ValueError, match="not all zero"):
+        normalise([0, 0])
