@@ -1,8 +1,8 @@
 """Checkpoints of a workdir: the only import of orbax. A folder `checkpoints/STEP` appears by one rename or not at all.
 
-    params, ema_params   as in TrainState
-    training             step, optimiser state and metric totals
-    position             JSON: where in the data and in the keys the run stands, for people and for checks
+params, ema_params   as in TrainState
+training             step, optimiser state and metric totals
+position             JSON: where in the data and in the keys the run stands, for people and for checks
 """
 
 from pathlib import Path
@@ -19,24 +19,25 @@ _ITEMS = {"params": "tree", "ema_params": "tree", "training": "tree", "position"
 
 
 class Checkpoints:
-    """The checkpoints of one workdir, written synchronously: when `save` returns, the step is on the disk."""
+    """The checkpoints of one workdir, written synchronously: when `save` returns, the step is on the disk.
 
-    def __init__(self, workdir: str | Path, keep: int = 1, read_only: bool = False):
-        options = (
-            ocp.CheckpointManagerOptions(create=False, save_interval_steps=0, read_only=True)
-            if read_only
-            else ocp.CheckpointManagerOptions(
-                max_to_keep=keep, enable_async_checkpointing=False, cleanup_tmp_directories=True
-            )
+    keep: so many of the last ones stay.  read_only: makes and cleans nothing.
+    position: what, with the step, says which images and keys come next; saved, and compared when restoring.
+    """
+
+    def __init__(self, workdir: str | Path, keep: int = 1, position: dict | None = None, read_only: bool = False):
+        options = ocp.CheckpointManagerOptions(
+            create=not read_only,
+            max_to_keep=None if read_only else keep,
+            cleanup_tmp_directories=not read_only,
+            enable_async_checkpointing=False,
         )
         handlers = {
             name: ocp.JsonCheckpointHandler() if kind == "json" else ocp.StandardCheckpointHandler()
             for name, kind in _ITEMS.items()
         }
-        self._workdir = Path(workdir)
-        self._manager = ocp.CheckpointManager(
-            _checkpoint_folder(workdir), options=options, item_handlers=handlers
-        )
+        self._workdir, self._position = Path(workdir), position or {}
+        self._manager = ocp.CheckpointManager(_checkpoint_folder(workdir), options=options, item_handlers=handlers)
 
     def __enter__(self):
         return self
@@ -48,7 +49,7 @@ class Checkpoints:
         """The last complete checkpoint's step; None if there is none."""
         return self._manager.latest_step()
 
-    def save(self, state: TrainState, position: dict) -> None:
+    def save(self, state: TrainState) -> None:
         """Writes state under its own step and removes checkpoints beyond `keep`; a step already there is left."""
         step = int(state.step)
         if step == self._manager.latest_step():
@@ -59,16 +60,16 @@ class Checkpoints:
             params=save(state.params),
             ema_params=save(state.ema_params),
             training=save(training),
-            position=ocp.args.JsonSave(position),
+            position=ocp.args.JsonSave({"step": step, **self._position}),
         )
         self._manager.save(step, args=items)
         self._manager.wait_until_finished()
 
-    def restore(self, step: int, abstract: TrainState, position: dict) -> TrainState:
+    def restore(self, step: int, abstract: TrainState) -> TrainState:
         """The state saved at step, with the shapes and shardings of abstract.
 
         Raises:
-          ConfigError: if the run stood elsewhere in its data than position says: another seed, batch or data set.
+          ConfigError: if the run had another seed, batch size or number of images than position says.
         """
         restore = ocp.args.StandardRestore
         saved = self._manager.restore(
@@ -76,13 +77,11 @@ class Checkpoints:
             args=ocp.args.Composite(
                 params=restore(abstract.params),
                 ema_params=restore(abstract.ema_params),
-                training=restore(
-                    {"step": abstract.step, "opt_state": abstract.opt_state, "totals": abstract.totals}
-                ),
+                training=restore({"step": abstract.step, "opt_state": abstract.opt_state, "totals": abstract.totals}),
                 position=ocp.args.JsonRestore(),
             ),
         )
-        for name, value in position.items():
+        for name, value in self._position.items():
             if saved.position.get(name) != value:
                 raise ConfigError(
                     f"{self._workdir} was trained with {name}={saved.position.get(name)}, now it is {value}: "

@@ -5,18 +5,22 @@ keys are functions of (config.seed, step), everything else is in the checkpoint.
 takes XLA_FLAGS=--xla_gpu_deterministic_ops=true as well.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
+from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from rec_jax.core import prng
+from rec_jax.core.compilation import training_compiler_options
 from rec_jax.core.errors import ConfigError
 from rec_jax.data.batches import batch_indices
 from rec_jax.models import make_model
+from rec_jax.models.base import LatentModel
 from rec_jax.train import parallel
 from rec_jax.train.checkpoint import Checkpoints
 from rec_jax.train.optimizers import learning_rate_schedule, make_optimizer
@@ -25,55 +29,78 @@ from rec_jax.train.saved_config import check_same_run, write_config
 from rec_jax.train.state import TrainState, create_state
 from rec_jax.train.step import compile_step, make_step
 
+_INIT_IMAGES = 128  # that scale the initial parameters, in every process
+
 
 def train(
     config: ConfigDict, workdir: str | Path, source_train: np.ndarray, evaluators: Iterable[Evaluator] = ()
 ) -> TrainState:
     """Trains to config.train.n_steps, resuming from workdir if it holds a checkpoint; returns the last state.
 
-    source_train: uint8 [N, H, W, 3].
+    source_train: uint8 [N, H, W, 3].  evaluators: see periodic.Evaluator.
 
     Raises:
       ConfigError: for values that cannot be trained, or other ones than the workdir was started with.
       TrainingDiverged: naming the first step whose loss or gradient is not finite; the last checkpoint is good.
     """
-    settings, seed, n_images = config.train, config.seed, len(source_train)
+    settings = config.train
     _check(settings, source_train)
     mesh = parallel.make_mesh(settings.batch_size)
     model = make_model(config.model, compute_dtype=_compute_dtype(settings), unroll=_unroll(settings))
     schedule = _schedule(settings)
     optimizer = make_optimizer(settings.optimizer, schedule, settings.clip_norm)
-    step_function = compile_step(
-        make_step(model, optimizer, settings.free_nats, settings.ema_decay), seed, mesh
-    )
 
-    def batch_rows(step: int) -> np.ndarray:
-        return batch_indices(seed, step, settings.batch_size, n_images)
+    def batch(step: int) -> np.ndarray:  # step counts from 0
+        indices = batch_indices(config.seed, step, settings.batch_size, len(source_train))
+        return parallel.make_batch(mesh, source_train, indices)
 
-    def create(first_images) -> TrainState:
-        return create_state(model, optimizer, prng.init_key(seed), first_images)
-
-    position = {"seed": seed, "batch_size": settings.batch_size, "n_images": n_images}
-    with Checkpoints(workdir, settings.keep_checkpoints) as checkpoints:
-        step = checkpoints.latest_step()
-        first_images = source_train[batch_rows(0)]
-        if step is None:
-            state = jax.jit(create, out_shardings=parallel.replicated(mesh))(first_images)
-        else:
-            check_same_run(workdir, config)
-            abstract = parallel.abstract_replica(mesh, jax.eval_shape(create, first_images))
-            state = checkpoints.restore(step, abstract, position)
-        if parallel.is_main_process():
-            write_config(workdir, config)
-        start = int(state.step)
-        with PeriodicCalls(settings, workdir, start, checkpoints, position, schedule, mesh, evaluators) as periodic:
-            for step in range(start + 1, settings.n_steps + 1):
-                state, _ = step_function(state, parallel.make_batch(mesh, source_train, batch_rows(step - 1)))
-                state = periodic.after_step(step, state)
+    position = {"seed": config.seed, "batch_size": settings.batch_size, "n_images": len(source_train)}
+    with Checkpoints(workdir, settings.keep_checkpoints, position) as checkpoints:
+        state = _restore_or_create(config, workdir, checkpoints, model, optimizer, mesh, source_train)
+        done = int(state.step)
+        if done >= settings.n_steps:
+            return state
+        step = make_step(model, optimizer, settings.free_nats, settings.ema_decay, settings.kl_warmup_steps)
+        step = compile_step(step, config.seed, mesh).lower(state, batch(done)).compile()
+        with PeriodicCalls(settings, workdir, done, checkpoints, schedule, mesh, evaluators) as periodic:
+            for number in range(done + 1, settings.n_steps + 1):
+                state, _ = step(state, batch(number - 1))
+                state = periodic.after_step(number, state)
     return state
 
 
-def _schedule(settings: ConfigDict):
+def _restore_or_create(
+    config: ConfigDict,
+    workdir: str | Path,
+    checkpoints: Checkpoints,
+    model: LatentModel,
+    optimizer: optax.GradientTransformation,
+    mesh: Mesh,
+    images: np.ndarray,
+) -> TrainState:
+    """The state of the last checkpoint, if workdir has one, else a new one; writes config.json."""
+    n_first = min(_INIT_IMAGES, len(images))
+    first_images = images[batch_indices(config.seed, 0, n_first, len(images))]
+    key = prng.init_key(config.seed)
+
+    def create(key, first_images):
+        return create_state(model, optimizer, key, first_images)
+
+    last_step = checkpoints.latest_step()
+    if last_step is None:
+        whole = parallel.replicated(mesh)
+        options = training_compiler_options()
+        state = jax.jit(create, out_shardings=whole, compiler_options=options)(key, first_images)
+    else:
+        check_same_run(workdir, config)
+        shapes = jax.eval_shape(create, key, first_images)
+        state = checkpoints.restore(last_step, parallel.abstract_replica(mesh, shapes))
+    if parallel.is_main_process():
+        write_config(workdir, config)
+    return state
+
+
+def _schedule(settings: ConfigDict) -> optax.Schedule:
     return learning_rate_schedule(
         settings.learning_rate,
         settings.warmup_steps,
@@ -99,16 +126,18 @@ def _unroll(settings: ConfigDict) -> bool:
     match settings.unroll:
         case "auto":
             return jax.default_backend() == "cpu"
-        case bool():
-            return settings.unroll
+        case True | "true":
+            return True
+        case False | "false":
+            return False
         case other:
-            raise ConfigError(f"train.unroll={other!r} is unknown; have 'auto', True, False")
+            raise ConfigError(f"train.unroll={other!r} is unknown; have auto, true, false")
 
 
 def _check(settings: ConfigDict, images: np.ndarray) -> None:
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3:
         raise ConfigError(f"training images must be uint8 [N, H, W, 3], got {images.dtype} {list(images.shape)}")
-    for name in ("n_steps", "batch_size", "save_every", "log_every"):
+    for name in ("n_steps", "batch_size", "save_every", "log_every", "keep_checkpoints"):
         if settings[name] < 1:
             raise ConfigError(f"train.{name}={settings[name]} must be at least 1")
     if settings.batch_size > len(images):

@@ -27,15 +27,29 @@ def free_bits_kl_nats(kl_nats: jax.Array, channel_mask: jax.Array, free_nats: fl
 
 
 def negative_elbo(
-    params: Any, model: LatentModel, images: jax.Array, key: jax.Array, free_nats: float
+    params: Any,
+    model: LatentModel,
+    images: jax.Array,
+    key: jax.Array,
+    free_nats: float,
+    kl_weight: jax.Array | float = 1.0,
 ) -> tuple[jax.Array, LossParts]:
-    """The loss in nats per dimension (free bits applied), and the terms of the plain ELBO.
+    """The loss in nats per dimension (KL weighted, free bits applied), and the terms of the plain ELBO.
 
     images: uint8 [B, H, W, 3].  key: draws z ~ q(z | x).  Dimensions are H * W * 3.
     """
     n_dims = images[0].size
     terms = elbo_terms(model, params, images, key)
     distortion = -jnp.mean(terms.log_likelihood_nats)
-    loss = distortion + free_bits_kl_nats(terms.kl_nats, terms.channel_mask, free_nats)
+    loss = distortion + kl_weight * free_bits_kl_nats(terms.kl_nats, terms.channel_mask, free_nats)
     kl = jnp.mean(jnp.sum(terms.kl_nats, axis=(1, 2)))
     return loss / n_dims, LossParts(distortion / n_dims, kl / n_dims)
+
+
+def kl_weight_schedule(step: jax.Array, warmup_steps: int) -> jax.Array:
+    """Weight of the KL at a step: from 0.1 to 1, linearly over warmup_steps (0: always 1).
+
+    A network that may spend nats early learns to use its latents before the prior has learned to predict them
+    (Sonderby et al. 2016, arXiv:1602.02282).
+    """
+    return jnp.minimum(1.0, 0.1 + 0.9 * step / warmup_steps) if warmup_steps else jnp.ones(())

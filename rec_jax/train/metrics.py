@@ -15,7 +15,7 @@ class Totals(NamedTuple):
     loss_nats_per_dim: jax.Array  # [], with free bits
     distortion_nats_per_dim: jax.Array  # []
     kl_nats_per_dim: jax.Array  # []
-    gradient_norm: jax.Array  # [], before clipping
+    gradient_norm: jax.Array  # [], of the loss in nats per dimension, before clipping
     first_bad_step: jax.Array  # int32 [], the first step with a loss or gradient that is not finite; 0: none
 
 

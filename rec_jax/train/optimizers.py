@@ -40,6 +40,8 @@ def learning_rate_schedule(
 def make_optimizer(optimizer: str, schedule: optax.Schedule, clip_norm: float | None) -> optax.GradientTransformation:
     """Adamax or Adam after clipping the gradient's global norm to clip_norm (None or 0: no clipping).
 
+    The gradient is that of the loss in nats per dimension.
+
     Raises:
       ConfigError: for another optimizer.
     """

@@ -12,7 +12,7 @@ from rec_jax.core.errors import ConfigError
 def initialize_processes(coordinator: str | None, num_processes: int | None, process_id: int | None) -> None:
     """Joins the processes of a run; call it before any other use of JAX. Without a coordinator it does nothing.
 
-    coordinator: "host:port" of process 0, or "auto" where JAX knows the cluster (SLURM, Open MPI, TPU pods, Kubernetes).
+    coordinator: "host:port" of process 0, or "auto" on a cluster that JAX knows (SLURM, Open MPI, TPU, Kubernetes).
 
     Raises:
       ConfigError: if the processes cannot find each other or the numbers are impossible.
@@ -73,6 +73,4 @@ def local_copy(tree: Any) -> Any:
 
 def abstract_replica(mesh: Mesh, tree: Any) -> Any:
     """ShapeDtypeStructs of replicated arrays, from the shapes and dtypes of tree's leaves."""
-    return jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=replicated(mesh)), tree
-    )
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=replicated(mesh)), tree)

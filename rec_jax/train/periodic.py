@@ -23,7 +23,7 @@ Evaluator = Callable[[int, Any], Iterable[tuple[str, float]]]
 class PeriodicCalls:
     """Decides after every step what is due; a context that owns the run's writers.
 
-    settings: the config's train section.  start: the restored step.  position: saved beside every checkpoint.
+    settings: the config's train section.  start: the restored step.
     """
 
     def __init__(
@@ -32,13 +32,12 @@ class PeriodicCalls:
         workdir: str | Path,
         start: int,
         checkpoints: Checkpoints,
-        position: dict,
         schedule: optax.Schedule,
         mesh: Mesh,
         evaluators: Iterable[Evaluator],
     ):
         self._settings, self._workdir = settings, workdir
-        self._checkpoints, self._position, self._schedule = checkpoints, position, schedule
+        self._checkpoints, self._schedule = checkpoints, schedule
         self._evaluators = tuple(evaluators)
         self._empty_totals = jax.jit(no_totals, out_shardings=parallel.replicated(mesh))
         main = parallel.is_main_process()
@@ -71,7 +70,7 @@ class PeriodicCalls:
             if evaluate and self._evaluators:
                 self._evaluate(step, state)
             if save:
-                self._checkpoints.save(state, self._position)
+                self._checkpoints.save(state)
         return state
 
     def _check_finite(self, state: TrainState) -> None:

@@ -9,8 +9,9 @@ import optax
 from jax.sharding import Mesh
 
 from rec_jax.core import prng
+from rec_jax.core.compilation import training_compiler_options
 from rec_jax.models.base import LatentModel
-from rec_jax.train.losses import negative_elbo
+from rec_jax.train.losses import kl_weight_schedule, negative_elbo
 from rec_jax.train.metrics import Totals, merge
 from rec_jax.train.parallel import batch_sharding, replicated
 from rec_jax.train.state import TrainState
@@ -28,13 +29,17 @@ def ema_update(ema_params: Any, params: Any, count: jax.Array, decay: float) -> 
 
 
 def make_step(
-    model: LatentModel, optimizer: optax.GradientTransformation, free_nats: float, ema_decay: float
+    model: LatentModel,
+    optimizer: optax.GradientTransformation,
+    free_nats: float,
+    ema_decay: float,
+    kl_warmup_steps: int = 0,
 ) -> Step:
     """The step as a pure function; batch is uint8 [B, H, W, 3] and key draws its posterior samples."""
 
     def step(state: TrainState, batch: jax.Array, key: jax.Array) -> tuple[TrainState, Totals]:
         (loss, parts), gradients = jax.value_and_grad(negative_elbo, has_aux=True)(
-            state.params, model, batch, key, free_nats
+            state.params, model, batch, key, free_nats, kl_weight_schedule(state.step, kl_warmup_steps)
         )
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
@@ -59,5 +64,9 @@ def compile_step(step: Step, seed: int, mesh: Mesh) -> Callable[[TrainState, jax
 
     whole = replicated(mesh)
     return jax.jit(
-        keyed_step, in_shardings=(whole, batch_sharding(mesh)), out_shardings=(whole, whole), donate_argnums=0
+        keyed_step,
+        in_shardings=(whole, batch_sharding(mesh)),
+        out_shardings=(whole, whole),
+        donate_argnums=0,
+        compiler_options=training_compiler_options(),
     )
