@@ -8,6 +8,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from rec_jax.core.errors import ConfigError, CorruptFile, MissingFile
+from rec_jax.core.messages import one_line
 
 FILE_NAME = "config.json"
 
@@ -57,13 +58,35 @@ def check_same_run(workdir: str | Path, config: ConfigDict) -> None:
     Raises:
       ConfigError: naming the first field that differs.
     """
-    saved, given = _fields(read_config(workdir)), _fields(config)
-    for name in sorted(saved.keys() | given.keys()):
-        old, new = saved.get(name, "absent"), given.get(name, "absent")
-        if old != new:
-            raise ConfigError(
-                f"{workdir} was started with {name}={old}, now it is {new}: give the old value or another --workdir"
-            )
+    difference = training_difference(read_config(workdir), config)
+    if difference:
+        name, old, new = difference
+        raise ConfigError(
+            f"{workdir} was started with {name}={old}, now it is {new}: give the old value or another --workdir"
+        )
+
+
+def training_difference(one: ConfigDict, other: ConfigDict) -> tuple[str, Any, Any] | None:
+    """(name, its value in one, in other) of the first field by name that moves a trained number; None if none does."""
+    old, new = _fields(one), _fields(other)
+    for name in sorted(old.keys() | new.keys()):
+        if old.get(name, "absent") != new.get(name, "absent"):
+            return name, old.get(name, "absent"), new.get(name, "absent")
+    return None
+
+
+def with_overrides(config: ConfigDict, overrides: dict[str, Any]) -> ConfigDict:
+    """A locked copy of config with {'section.field': value} changed.
+
+    Raises:
+      ConfigError: for a field that does not exist or a value of another type.
+    """
+    changed = ConfigDict(config.to_dict()).lock()
+    try:
+        changed.update_from_flattened_dict(overrides)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ConfigError(f"the config has no such field or type: {overrides} ({one_line(error)})") from error
+    return changed
 
 
 def _fields(config: ConfigDict) -> dict[str, Any]:

@@ -1,0 +1,152 @@
+"""Trains, evaluates, exports or sweeps an experiment.
+
+python launch.py --config=configs/cifar10_rvae.py --workdir=runs/x --mode=train      # resumes by itself
+python launch.py --config=configs/cifar10_rvae.py:quick --config.coder.omega=4 ...   # small, and an override
+
+On several hosts every process runs the same command with --coordinator=HOST:PORT --num_processes=N --process_id=I
+(or --coordinator=auto on a cluster) and one shared --workdir. Failures are one line and exit code 1.
+"""
+
+import dataclasses
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+from absl import app, flags, logging
+from ml_collections import ConfigDict, config_flags
+
+from rec_jax.core.compilation import enable_compilation_cache
+from rec_jax.core.errors import ConfigError, RecError
+from rec_jax.core.messages import is_warning_or_ours, one_line, unknown_field_line
+from rec_jax.train.parallel import initialize_processes
+
+_CALIBRATION_IMAGES = 128
+
+_CONFIG = config_flags.DEFINE_config_file("config", None, "A file of configs/, FILE.py or FILE.py:ARGUMENT.")
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run: checkpoints, metrics, results.")
+_MODE = flags.DEFINE_enum("mode", "train", ["train", "evaluate", "export", "sweep"], "What to do.")
+_OUTPUT = flags.DEFINE_string("output", None, "Model file that export writes; by default WORKDIR/model.safetensors.")
+_COORDINATOR = flags.DEFINE_string("coordinator", None, "HOST:PORT of process 0 of a run on several hosts, or auto.")
+_NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "How many processes the run has.")
+_PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which of them this is, from 0.")
+flags.mark_flags_as_required(["config", "workdir"])
+
+
+def train(config: ConfigDict, workdir: Path) -> None:
+    """Trains to config.train.n_steps; a workdir with a checkpoint resumes."""
+    from rec_jax.data import make_source
+    from rec_jax.train.loop import train as run
+
+    run(config, workdir, make_source(config.data, "train").array(), _evaluators(config))
+
+
+def evaluate(config: ConfigDict, workdir: Path) -> None:
+    """ELBO and real files of config.evaluate's images with the weights of workdir."""
+    from rec_jax.evaluate.compression import evaluate as run
+
+    run(config, workdir)
+
+
+def export(config: ConfigDict, workdir: Path) -> None:
+    """The averaged weights of workdir, with learned models of the coder's step counts, as one model file."""
+    from rec_jax.codec.calibrate import calibrate_step_counts
+    from rec_jax.codec.model_file import write_model_file
+    from rec_jax.codec.presets import configured_coder
+    from rec_jax.data import make_source
+    from rec_jax.models import make_model
+    from rec_jax.train.checkpoint import restore_params
+
+    params, (coder, _) = restore_params(workdir), configured_coder(config.coder)
+    images = make_source(config.data, "train").array()[:_CALIBRATION_IMAGES]
+    counts = calibrate_step_counts(make_model(config.model), params, coder, np.asarray(images))
+    config = ConfigDict(config.to_dict())
+    config.coder.layer_step_counts = tuple(map(dataclasses.astuple, counts))
+    path = Path(_OUTPUT.value or workdir / "model.safetensors")
+    model_id = write_model_file(path, params, config.lock())
+    print(f"{path}: {path.stat().st_size} bytes, model id {model_id:04x}; try rec-jax compress --model {path}")
+
+
+def sweep(config: ConfigDict, workdir: Path) -> None:
+    """Trains and evaluates every override that the config file lists, each in WORKDIR/NAME=VALUE,...
+
+    Finished ones are skipped, and one that fails does not stop the next. Overrides that move no trained number share
+    the weights of workdir itself.
+    """
+    from rec_jax.train.saved_config import training_difference, with_overrides, write_config
+
+    failed = []
+    for overrides in _load_sweep():
+        folder = workdir / ",".join(f"{name}={value}" for name, value in overrides.items()).replace("/", "_")
+        if (folder / "finished").exists():
+            continue
+        print(f"sweep: {folder}", file=sys.stderr)
+        try:
+            changed = with_overrides(config, overrides)
+            if training_difference(config, changed):
+                train(changed, folder)
+            else:
+                train(config, workdir)
+                write_config(folder, changed)
+                if not (folder / "checkpoints").is_symlink():
+                    (folder / "checkpoints").symlink_to(Path("..") / "checkpoints")
+            evaluate(changed, folder)
+            (folder / "finished").touch()
+        except RecError as error:
+            failed.append(folder.name)
+            print(f"sweep: {folder.name}: {error}", file=sys.stderr)
+    if failed:
+        raise RecError(f"{len(failed)} runs of the sweep failed: {'; '.join(failed)}")
+
+
+def _evaluators(config: ConfigDict) -> list:
+    """The ELBO of the first config.train.evaluate_images test images, cut to the training images' size."""
+    from rec_jax.data import CenterCrops, make_source
+    from rec_jax.evaluate.elbo import elbo_evaluator
+    from rec_jax.models import make_model
+
+    n_images = config.train.evaluate_images
+    if not (n_images and config.train.evaluate_every):
+        return []
+    source = make_source(config.data, "test")
+    source = CenterCrops(source, config.data.patch) if config.data.patch else source
+    images = np.stack([source[i] for i in range(min(n_images, len(source)))])
+    return [elbo_evaluator(make_model(config.model), images, config.seed, config.evaluate.batch_size)]
+
+
+def _load_sweep() -> list[dict]:
+    path = config_flags.get_config_filename(flags.FLAGS["config"]).partition(":")[0]
+    module = runpy.run_path(path)
+    if "sweep" not in module:
+        raise ConfigError(f"{path} has no sweep(): add one that returns a list of overrides, or choose another --mode")
+    return module["sweep"]()
+
+
+def _parse(argv: list[str]) -> list[str]:
+    """absl's flags, but any mistake in them is one line."""
+    try:
+        return flags.FLAGS(argv)
+    except (AttributeError, KeyError) as error:
+        sys.exit(f"launch.py: {unknown_field_line(error, argv)}")
+    except (flags.Error, ValueError, TypeError, OSError) as error:
+        sys.exit(f"launch.py: {one_line(error)}")
+
+
+def main(argv: list[str]) -> None:
+    """Runs one mode; every failure that is the input's is one line and exit code 1."""
+    try:
+        if len(argv) > 1:
+            raise ConfigError(f"unknown argument {argv[1]!r}; flags begin with --")
+        logging.get_absl_handler().addFilter(is_warning_or_ours)
+        enable_compilation_cache()
+        initialize_processes(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
+        modes = {"train": train, "evaluate": evaluate, "export": export, "sweep": sweep}
+        modes[_MODE.value](_CONFIG.value, Path(_WORKDIR.value))
+    except (RecError, OSError) as error:
+        sys.exit(f"launch.py: {one_line(error)}")
+    except KeyboardInterrupt:
+        sys.exit("launch.py: interrupted; the same command goes on from the last checkpoint")
+
+
+if __name__ == "__main__":
+    app.run(main, flags_parser=_parse)

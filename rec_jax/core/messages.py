@@ -1,0 +1,32 @@
+"""What other libraries say, made fit for a user: errors as one line, logs without their chatter."""
+
+import logging
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def one_line(error: BaseException) -> str:
+    """The message without line breaks; of a message that quotes a traceback, what the innermost error said."""
+    text = str(error)
+    if "Traceback (most recent call last)" in text:
+        text = text.strip().splitlines()[-1].partition(": ")[2] or text
+    return re.sub(r"\s+", " ", text).strip()
+
+
+def unknown_field_line(error: BaseException, arguments: Sequence[str]) -> str:
+    """What a KeyError or AttributeError of ml_collections says of --config.a.b=... where there is no a.b.
+
+    arguments: the command line, in which the override is looked for.
+    """
+    text = str(error)
+    field = re.search(r"'(\w+)", text)
+    name = field[1] if field else text
+    close = re.search(r'Did you mean "(\w+)"', text)
+    given = next((word for word in arguments if word.startswith("--config.") and name in word), f"--config...{name}")
+    return f"{given}: the config has no field {name!r}" + (f"; did you mean {close[1]!r}?" if close else "")
+
+
+def is_warning_or_ours(record: logging.LogRecord) -> bool:
+    """A filter for log handlers: warnings, and what rec_jax itself reports, but not the hundred lines of orbax a save."""
+    return record.levelno >= logging.WARNING or "rec_jax" in Path(record.pathname).parts
