@@ -1,0 +1,80 @@
+"""Decoding files where nothing of their writing is left: in a new process, one by one, from their bytes alone.
+
+python -m experiments.decode_files FOLDER --model NAME|PATH       # FOLDER/*.rec -> FOLDER/decoded/*.png
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from rec_jax.codec.image_io import read_image, write_png
+from rec_jax.core.errors import RecError
+
+_ROOT = Path(__file__).parents[1]
+
+
+class Decoded(NamedTuple):
+    """What became of one file."""
+
+    name: str  # without .rec
+    decode_s: float
+    error: str  # '' if the decoder returned pixels
+
+
+def decode_in_new_process(folder: Path, model: str, preset: str = "default") -> Iterator[Decoded]:
+    """Decodes FOLDER/*.rec to FOLDER/decoded/*.png in one new process; yields file after file, sorted by name.
+
+    A process that dies yields nothing for the files it did not reach; what it wrote to stderr goes to ours.
+    """
+    for stale in (folder / "decoded").glob("*.png"):
+        stale.unlink()
+    command = [sys.executable, "-m", "experiments.decode_files", str(folder.absolute())]
+    command += ["--model", str(Path(model).absolute()) if Path(model).is_file() else model, "--preset", preset]
+    with subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            yield Decoded(**json.loads(line))
+
+
+def is_exact(folder: Path, name: str, pixels: np.ndarray) -> bool:
+    """Whether what the new process decoded equals pixels uint8 [H, W, 3]."""
+    path = folder / "decoded" / f"{name}.png"
+    return path.is_file() and np.array_equal(read_image(path), pixels)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Decodes all files of a folder; one JSON line per file on stdout. Exit code 1 if one of them failed."""
+    parser = argparse.ArgumentParser(description="Decode FOLDER/*.rec to FOLDER/decoded/*.png.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--model", required=True, help="name of a shipped model, or path")
+    parser.add_argument("--preset", default="default")
+    arguments = parser.parse_args(argv)
+
+    import rec_jax
+    from rec_jax.core.compilation import enable_compilation_cache
+
+    enable_compilation_cache()
+    codec = rec_jax.load(arguments.model, preset=arguments.preset)
+    failed = False
+    (arguments.folder / "decoded").mkdir(exist_ok=True)
+    for path in sorted(arguments.folder.glob("*.rec")):
+        start_s, error = time.perf_counter(), ""
+        try:
+            write_png(arguments.folder / "decoded" / f"{path.stem}.png", codec.decompress(path.read_bytes()))
+        except RecError as reason:
+            error, failed = str(reason), True
+        print(json.dumps(Decoded(path.stem, time.perf_counter() - start_s, error)._asdict()), flush=True)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (RecError, OSError) as error:
+        sys.exit(f"decode_files: {error}")
