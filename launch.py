@@ -43,7 +43,7 @@ def train(config: ConfigDict, workdir: Path) -> None:
 
 def evaluate(config: ConfigDict, workdir: Path) -> None:
     """ELBO and real files of config.evaluate's images with the weights of workdir."""
-    from rec_jax.evaluate.compression import evaluate as run
+    from rec_jax.evaluate.run import evaluate as run
 
     run(config, workdir)
 

@@ -18,7 +18,10 @@ def base() -> ConfigDict:
             split_train="train",
             split_test="test",
             data_dir="",
-            patch=32,
+            patch=32,  # side of training crops, of sources whose images are larger
+            patch_test=0,  # side of the centre crops that are evaluated; 0: whole images
+            patches_per_image=0,  # training crops per image; 0: as many as fit
+            crop_seed=0,
         )
     )
     config.model = ConfigDict(

@@ -1,4 +1,4 @@
-"""Index coding over a split: every image is written, read back and decoded, and gets one row of numbers.
+"""Coding over a split: every image is written, read back and decoded, and gets one row of numbers.
 
 Rows go to a JSONL file as they come; a killed evaluation resumes after the last whole row. A rate counts only if the
 file decoded to the exact pixels: anything else stops the evaluation.
@@ -137,3 +137,8 @@ def format_summary(summary: Summary) -> str:
     if summary.n_stored:
         lines.append(f"{summary.n_stored} images took stored mode")
     return "\n".join(lines)
+
+
+def write_summary(path: Path, summary: Summary) -> None:
+    """The summary as JSON beside its rows."""
+    path.write_text(json.dumps({**summary._asdict(), "rates_bpd": summary.rates_bpd}, indent=1) + "\n", encoding="utf-8")

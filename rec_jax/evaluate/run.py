@@ -1,0 +1,96 @@
+"""`launch.py --mode=evaluate`: the weights of a workdir on the images of a config, all the way to files."""
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from absl import logging
+
+from rec_jax.codec.calibrate import calibrate_step_counts
+from rec_jax.codec.lossless import LosslessCodec
+from rec_jax.codec.presets import configured_coder, preset_number
+from rec_jax.coders import Coder, StepCountModel
+from rec_jax.data import make_source
+from rec_jax.evaluate.compression import Summary, compress_images, format_summary, summarise, write_summary
+from rec_jax.models import make_model
+from rec_jax.train.checkpoint import restore_params
+
+_CALIBRATION_IMAGES = 64
+
+
+def evaluate(config: Any, workdir: str | Path) -> Summary:
+    """Codes the first config.evaluate.n_images of config.evaluate.split; prints and writes what they cost.
+
+    Writes WORKDIR/evaluate/NAME.jsonl, one row per image, and NAME.json; NAME says split, weights and coder, so that
+    other weights or another coder never share rows. A killed evaluation resumes.
+    """
+    params = restore_params(workdir)
+    model = make_model(config.model)
+    coder, counts = configured_coder(config.coder)
+    folder = Path(workdir) / "evaluate"
+    name = f"{config.data.name.replace('/', '_')}-{config.evaluate.split}-{_fingerprint(params, coder)}"
+    counts = counts or _learned_counts(model, params, coder, config, folder / f"{name}.steps.json")
+    codec = LosslessCodec(model, params, coder, counts, preset=preset_number(coder))
+    images = load_images(config.data, config.evaluate.split, config.evaluate.n_images)
+    rows = compress_images(
+        codec,
+        images,
+        folder / f"{name}.jsonl",
+        batch_size=config.evaluate.batch_size,
+        seed=config.seed,
+        run=provenance(coder),
+    )
+    summary = summarise(rows)
+    write_summary(folder / f"{name}.json", summary)
+    logging.info("rows in %s", folder / f"{name}.jsonl")
+    print(format_summary(summary))
+    return summary
+
+
+def load_images(data: Any, split: str, n_images: int) -> Sequence[np.ndarray]:
+    """The first n_images of a split ('train' or 'test') in file order."""
+    source = make_source(data, split)
+    return [source[i] for i in range(min(n_images, len(source)))]
+
+
+def provenance(coder: Coder) -> dict[str, str]:
+    """What every row says of where it came from."""
+    return {
+        "coder": repr(coder),
+        "jax": jax.__version__,
+        "device": jax.devices()[0].device_kind,
+        "git": _git_hash(),
+    }
+
+
+def _git_hash() -> str:
+    root = Path(__file__).resolve().parents[2]
+    try:
+        done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=root, capture_output=True, text=True)
+    except OSError:
+        return "unknown"
+    return done.stdout.strip() or "unknown"
+
+
+def _fingerprint(params: Any, coder: Coder) -> str:
+    digest = hashlib.sha256(repr(coder).encode())
+    for leaf in jax.tree.leaves(params):
+        digest.update(np.ascontiguousarray(leaf))
+    return digest.hexdigest()[:12]
+
+
+def _learned_counts(model, params, coder: Coder, config: Mapping, path: Path) -> tuple[StepCountModel, ...]:
+    """Step counts learned on training images, kept in a file so that a resumed evaluation uses the same ones."""
+    if not hasattr(coder, "step_counts"):
+        return ()
+    if not path.exists():
+        images = np.stack(load_images(config.data, "train", _CALIBRATION_IMAGES))
+        counts = calibrate_step_counts(model, params, coder, images)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps([vars(count) for count in counts]), encoding="utf-8")
+    return tuple(StepCountModel(**row) for row in json.loads(path.read_text(encoding="utf-8")))
