@@ -29,15 +29,16 @@ import numpy as np
 from rec_jax.coders.base import Info, ReadSymbols, raise_on_overflow
 from rec_jax.coders.blocks import block_keys, block_shape, cut_target, join, map_sorted, permutation
 from rec_jax.coders.step_counts import StepCountModel
-from rec_jax.core.errors import ConfigError, CoderOverflow
+from rec_jax.core.errors import CoderOverflow, ConfigError
 from rec_jax.core.gaussian import DiagGaussian, kl_nats
 from rec_jax.core.prng import child_key
-from rec_jax.entropy.tables import Table, UniformTable
+from rec_jax.entropy.tables import TOTAL, UniformTable
 
 # Share of the remaining variance that step k of K takes: (K - k + 1)^POWER, a law fitted by the authors on one model's
 # posteriors (the paper rounds to -0.79). The last step takes all that is left.
 VARIANCE_POWER = -0.7864636765648174
 BLOCKS_AT_ONCE = 8  # blocks searched together; larger wastes steps on the longest of them
+_MIN_VARIANCE = 1e-20  # so that a target of scale 0, in float32, still has finite scores
 _MAGNITUDES, _SIGNS = range(2)  # children of a block's key
 
 
@@ -52,7 +53,7 @@ class _Search(NamedTuple):
     """State of one block's beam search after `step` steps."""
 
     step: jax.Array  # int32 []
-    spent: jax.Array  # variance spent so far, c
+    left: jax.Array  # variance not yet spent, 1 - c; carried because it must end at exactly 0
     sums: jax.Array  # partial sums b, [B, d]
     paths: jax.Array  # hash of each beam's history, keys [B]
     alive: jax.Array  # bool [B]
@@ -77,10 +78,11 @@ class BeamSearchCoder:
     step_counts: StepCountModel = StepCountModel()
 
     def __post_init__(self):
-        if not (self.omega > 0 and self.n_beams >= 1 and self.max_nats >= self.omega and self.n_candidates >= 2):
+        fits = math.log(2.0) <= self.omega * (1.0 + self.epsilon) <= math.log(TOTAL)
+        if not (self.omega > 0 and fits and self.n_beams >= 1 and self.omega <= self.max_nats < math.inf):
             raise ConfigError(
                 f"coder.omega={self.omega}, epsilon={self.epsilon}, n_beams={self.n_beams}, max_nats={self.max_nats}: "
-                "need omega > 0, n_beams >= 1, max_nats >= omega and exp(omega (1 + epsilon)) >= 2"
+                "need omega > 0, exp(omega (1 + epsilon)) from 2 to 2^24, n_beams >= 1 and a finite max_nats >= omega"
             )
         if self.block_size is not None and self.block_size < 1:
             raise ConfigError(f"coder.block_size={self.block_size}: at least 1, or None for one block")
@@ -168,7 +170,7 @@ class BeamSearchCoder:
         key, target = args
         start = _Search(
             step=jnp.int32(0),
-            spent=jnp.float32(0.0),
+            left=jnp.float32(1.0),
             sums=jnp.zeros((self.n_beams, target.loc.size)),
             paths=jnp.broadcast_to(child_key(key, _SIGNS), (self.n_beams,)),
             alive=jnp.arange(self.n_beams) == 0,
@@ -183,11 +185,11 @@ class BeamSearchCoder:
 
     def _extend(self, key, target: DiagGaussian, n_steps, s: _Search) -> _Search:
         """One step: score all B M continuations, keep the best B, best first."""
-        step_var = self._step_variance(n_steps, s.step, s.spent)
-        c = s.spent + step_var
+        step_var = self._step_variance(n_steps, s.step, s.left)
+        left = s.left - step_var
         magnitudes = jnp.sqrt(step_var) * self._candidates(key, s.step, target.loc.size)  # [M, d]
         signs = _signs(s.paths, target.loc.size)  # [B, d]
-        precision, linear, constant = log_ratio_coefficients(target, c)
+        precision, linear, constant = log_ratio_coefficients(target, left)
         base = s.sums**2 @ precision + s.sums @ linear + constant  # [B]
         cross = (2.0 * precision * s.sums + linear) * signs  # [B, d]
         scores = base[:, None] + cross @ magnitudes.T + magnitudes**2 @ precision
@@ -196,7 +198,7 @@ class BeamSearchCoder:
         beam, index = flat // self.n_candidates, (flat % self.n_candidates).astype(jnp.uint32)
         return _Search(
             step=s.step + 1,
-            spent=c,
+            left=left,
             sums=s.sums[beam] + signs[beam] * magnitudes[index],
             paths=jax.vmap(child_key)(s.paths[beam], index),
             alive=best > -jnp.inf,
@@ -207,32 +209,32 @@ class BeamSearchCoder:
         """The decoder: draws the chosen candidate of each step and nothing else; [d]. No steps: the shared draw."""
 
         def step(k, state):
-            spent, total, path = state
-            step_var = self._step_variance(n_steps, k, spent)
+            left, total, path = state
+            step_var = self._step_variance(n_steps, k, left)
             candidate = _candidate(child_key(key, _MAGNITUDES), k, indices[k], width)
             total = total + _signs(path[None], width)[0] * jnp.sqrt(step_var) * candidate
-            return spent + step_var, total, child_key(path, indices[k])
+            return left - step_var, total, child_key(path, indices[k])
 
-        start = (jnp.float32(0.0), jnp.zeros(width), child_key(key, _SIGNS))
+        start = (jnp.float32(1.0), jnp.zeros(width), child_key(key, _SIGNS))
         _, total, _ = jax.lax.fori_loop(0, n_steps, step, start)
         return jnp.where(n_steps > 0, total, _candidate(child_key(key, _MAGNITUDES), 0, 0, width))
 
-    def _step_variance(self, n_steps, step, spent):
-        share = (n_steps - step).astype(jnp.float32) ** VARIANCE_POWER
-        return share * (1.0 - spent)
+    def _step_variance(self, n_steps, step, left):
+        return left * (n_steps - step).astype(jnp.float32) ** VARIANCE_POWER
 
     def _candidates(self, key, step, width: int):
         """All M candidates' magnitudes of a step, standard normal, [M, d]."""
         return jax.vmap(lambda i: _candidate(key, step, i, width))(jnp.arange(self.n_candidates))
 
 
-def log_ratio_coefficients(target: DiagGaussian, c):
-    """log q(b) / p(b) = sum_d precision b^2 + linear b + constant, after variance c was spent (step scores of the module docstring).
+def log_ratio_coefficients(target: DiagGaussian, left):
+    """log q(b) / p(b) = sum_d precision b^2 + linear b + constant: the score of a beam with partial sum b.
 
     p(b) = N(0, c), q(b) = N(c mu, v) with v = c^2 rho^2 + c (1 - c), per dim; target in p's coordinates, [d].
-    Returns (precision [d], linear [d], constant []).
+    left: 1 - c, which c in float32 could not give for a v near 0.  Returns (precision [d], linear [d], constant []).
     """
-    v = c * (c * target.scale**2 + 1.0 - c)
+    c = 1.0 - left
+    v = jnp.maximum(c * (c * target.scale**2 + left), _MIN_VARIANCE)
     loc = c * target.loc
     constant = jnp.sum(-0.5 * jnp.log(v / c) - 0.5 * loc**2 / v)
     return 0.5 * (1.0 / c - 1.0 / v), loc / v, constant

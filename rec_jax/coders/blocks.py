@@ -58,6 +58,7 @@ def map_sorted(f: Callable, size: jax.Array, args, chunk: int):
     size: int [N].  args and the result: pytrees with leading axis N.
     """
     n_tasks = size.shape[0]
+    chunk = min(chunk, n_tasks)
     n_chunks = -(-n_tasks // chunk)
     order = jnp.argsort(-size)
     take = jnp.concatenate([order, jnp.broadcast_to(order[-1], (n_chunks * chunk - n_tasks,))])

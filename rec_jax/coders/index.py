@@ -41,10 +41,11 @@ class IndexCoder:
     max_nats: float = 12.0
 
     def __post_init__(self):
-        if not (self.epsilon >= 0 and self.extra_nats >= 0 and 0 < self.max_nats and self.max_exponent <= 24):
+        in_range = self.epsilon >= 0 and self.extra_nats >= 0 and 0 < self.max_nats < math.inf
+        if not (in_range and self.max_exponent <= 24):
             raise ConfigError(
-                f"coder.epsilon={self.epsilon}, extra_nats={self.extra_nats}, max_nats={self.max_nats}: need epsilon and "
-                "extra_nats >= 0, max_nats > 0 and at most 2^24 candidates, exp(max_nats (1 + epsilon) + extra_nats)"
+                f"coder.epsilon={self.epsilon}, extra_nats={self.extra_nats}, max_nats={self.max_nats}: need epsilon "
+                "and extra_nats >= 0, max_nats > 0 and exp(max_nats (1 + epsilon) + extra_nats) of at most 2^24"
             )
 
     @property

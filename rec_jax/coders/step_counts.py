@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rec_jax.coders.base import ReadSymbols
+from rec_jax.core.errors import ConfigError
 from rec_jax.entropy.tables import Table, two_sided_geometric
 
 
@@ -20,6 +21,13 @@ class StepCountModel:
     first_centre: int = 0
     first_decay: int = 240
     next_decay: int = 160
+
+    def __post_init__(self):
+        if not (self.first_centre >= 0 and 1 <= self.first_decay <= 255 and 1 <= self.next_decay <= 255):
+            raise ConfigError(
+                f"step counts ({self.first_centre}, {self.first_decay}, {self.next_decay}) (first_centre, first_decay, "
+                "next_decay): need a centre of at least 0 and decays of 1 to 255"
+            )
 
     def table(self, before: np.ndarray, max_steps: int) -> Table:
         """The table of the next count, given the counts of the blocks before it."""

@@ -28,9 +28,13 @@ def make_model(config: Any, compute_dtype: Any = jnp.float32, unroll: bool = Fal
 
 
 def _make_levels(levels) -> tuple[Level, ...]:
+    if any(len(level) != 4 or not all(isinstance(n, int) for n in level) for level in levels):
+        raise ConfigError(
+            f"model.levels={levels!r}: every level is (stride, blocks, deterministic, stochastic) channels"
+        )
     made = tuple(Level(*level) for level in levels)
     strides = [1] + [level.stride for level in made]
-    if not made or any(b % a or b == a for a, b in zip(strides, strides[1:], strict=False)):
+    if not made or any(b < 1 or b % a or b == a for a, b in zip(strides, strides[1:], strict=False)):
         raise ConfigError(f"model.levels={levels!r}: strides must grow by whole factors, finest first, as in 2, 4, 8")
     if min(min(level.blocks, level.deterministic, level.stochastic) for level in made) < 1:
         raise ConfigError(f"model.levels={levels!r}: blocks and channels must be at least 1")
@@ -44,6 +48,8 @@ def _make_likelihood(config) -> Likelihood:
         case "pixel_scale_logistic":
             return PixelScaleLogistic()
         case "colour_mixture":
+            if config["n_components"] < 1:
+                raise ConfigError(f"model.n_components={config['n_components']}: a mixture has at least 1")
             return ColourMixture(config["n_components"])
         case other:
             raise ConfigError(
