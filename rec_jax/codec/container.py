@@ -148,11 +148,16 @@ def unpack_stored(header: Header, stream: bytes) -> np.ndarray:
 def check_pixels(header: Header, image: np.ndarray) -> None:
     """Raise BitstreamMismatch, naming the runtimes of writer and reader, unless `image` was encoded."""
     if image.shape != header.shape or pixel_crc32(image) != header.pixel_crc32:
-        writer, reader = runtime_name(header.runtime), runtime_name(current_runtime())
-        raise BitstreamMismatch(
-            f"decoding gave other pixels than were encoded: the file was written by {writer} and read by "
-            f"{reader}; decode it with the jax version and device that wrote it"
-        )
+        raise mismatch(header)
+
+
+def mismatch(header: Header) -> BitstreamMismatch:
+    """The error to raise when decoding went another way than encoding did."""
+    writer, reader = runtime_name(header.runtime), runtime_name(current_runtime())
+    return BitstreamMismatch(
+        f"decoding gave other pixels than were encoded: the file was written by {writer} and read by "
+        f"{reader}; decode it with the jax version and device that wrote it"
+    )
 
 
 def runtime_code(jax_version: str, platform: str) -> int:

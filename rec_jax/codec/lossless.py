@@ -17,7 +17,7 @@ from rec_jax.codec.pixels import PixelCoder
 from rec_jax.codec.tiles import Tile, cut_tile, tile_side, tiles
 from rec_jax.coders import Coder, StepCountModel
 from rec_jax.core import prng
-from rec_jax.core.errors import WrongModel
+from rec_jax.core.errors import CorruptFile, WrongModel
 from rec_jax.core.units import nats_to_bits
 from rec_jax.entropy.stream import SymbolReader, SymbolWriter
 from rec_jax.models.base import LatentModel
@@ -80,14 +80,12 @@ class LosslessCodec:
         if header.mode == container.STORED:
             return container.unpack_stored(header, stream)
         self._check_ours(header)
-        reader = SymbolReader(stream)
-        image = np.zeros((header.height, header.width, 3), np.uint8)
-        side = tile_side(header.height, header.width, self.model.stride)
-        n_channels = 1 if header.grey else 3
-        for number, tile in enumerate(tiles(header.height, header.width, side)):
-            values = self._read_tile(reader, number, tile, side, n_channels, header.split)
-            image[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width] = values
-        pixels = image[..., 0] if header.grey else image
+        try:
+            pixels = self._read_pixels(header, SymbolReader(stream))
+        except CorruptFile as error:
+            if header.runtime == container.current_runtime():
+                raise
+            raise container.mismatch(header) from error  # another runtime's floats lead into an impossible stream too
         container.check_pixels(header, pixels)
         return pixels
 
@@ -163,12 +161,25 @@ class LosslessCodec:
         for coder, p, code in zip(self._layer_coders(latents), latents.shapes(side), layers, strict=True):
             for values, table in zip(*coder.symbols(code, p), strict=True):
                 writer.write(values, table)
-            side = coder.side_bits(code)
-            side_bits += side
-            index_bits += coder.index_bits(code) - side
+            counts_bits = coder.side_bits(code)
+            side_bits += counts_bits
+            index_bits += coder.index_bits(code) - counts_bits
         return index_bits, side_bits
 
     # ---- decoding ------------------------------------------------------------------------------------------------
+
+    def _read_pixels(self, header: container.Header, reader: SymbolReader) -> np.ndarray:
+        """The picture, made only after all its tiles were read: the header may claim any size, the stream cannot."""
+        side = tile_side(header.height, header.width, self.model.stride)
+        n_channels = 1 if header.grey else 3
+        decoded = [
+            (tile, self._read_tile(reader, number, tile, side, n_channels, header.split))
+            for number, tile in enumerate(tiles(header.height, header.width, side))
+        ]
+        image = np.zeros((header.height, header.width, n_channels), np.uint8)
+        for tile, values in decoded:
+            image[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width] = values
+        return image[..., 0] if header.grey else image
 
     def _read_tile(self, reader, number: int, tile: Tile, side: int, n_channels: int, split: int) -> np.ndarray:
         latents = self._latents(split)
@@ -181,7 +192,7 @@ class LosslessCodec:
             codes.append(jax.tree.map(lambda *leaves: np.stack(leaves), *layers[first : first + n_blocks]))
             first += n_blocks
         values = self._pixel_coder(latents, number, codes, tile, side).read(reader, n_channels)
-        return values.reshape(tile.height, tile.width, 3)
+        return values.reshape(tile.height, tile.width, n_channels)
 
     def _pixel_coder(self, latents: LatentCoder, number: int, codes, tile: Tile, side: int) -> PixelCoder:
         """p(x | z) at the replayed z: what encoder and decoder have in common to the last bit."""
@@ -195,6 +206,8 @@ class LosslessCodec:
         if header.preset != self.preset:
             have = container.Header(1, 1, False, container.LATENT, 0, self.preset).preset_name
             raise WrongModel(f"the file was written with preset {header.preset_name}; this codec has {have}")
+        if header.split not in SPLITS:
+            raise CorruptFile(f"the file is damaged: its blocks were halved {header.split} times; have {SPLITS}")
 
     # ---- both ----------------------------------------------------------------------------------------------------
 

@@ -39,13 +39,11 @@ class PixelCoder:
         return ideal_bits, table_bits
 
     def read(self, reader: SymbolReader, n_channels: int) -> np.ndarray:
-        """The pixels back, uint8 [N, 3]; a grey tile (one channel) has it three times."""
+        """The first n_channels of the pixels back, uint8 [N, n_channels]."""
         values = np.zeros((len(self._outputs), 3), np.int64)
         for channel in range(n_channels):
             values[:, channel] = reader.read_rows(quantise(self._probabilities(values, channel)))
-        if n_channels == 1:
-            values[:, 1:] = values[:, :1]
-        return values.astype(np.uint8)
+        return values[:, :n_channels].astype(np.uint8)
 
     def _probabilities(self, values: np.ndarray, channel: int) -> np.ndarray:
         x = scale_pixels(values, np)

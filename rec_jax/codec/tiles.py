@@ -1,5 +1,6 @@
 """Cutting pictures of any size into tiles of few fixed shapes, so that a never-seen size compiles nothing new."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -22,13 +23,11 @@ def tile_side(height: int, width: int, stride: int) -> int:
     return -(-side // stride) * stride
 
 
-def tiles(height: int, width: int, side: int) -> list[Tile]:
-    """The tiles of a picture, row by row."""
-    return [
-        Tile(top, left, min(side, height - top), min(side, width - left))
-        for top in range(0, height, side)
-        for left in range(0, width, side)
-    ]
+def tiles(height: int, width: int, side: int) -> Iterator[Tile]:
+    """The tiles of a picture, row by row; one at a time, because a damaged header may claim millions of them."""
+    for top in range(0, height, side):
+        for left in range(0, width, side):
+            yield Tile(top, left, min(side, height - top), min(side, width - left))
 
 
 def cut_tile(image: np.ndarray, tile: Tile, side: int) -> np.ndarray:

@@ -1,6 +1,7 @@
 """One entropy-coded stream: a range coder (first in, first out) of `constriction` behind integer tables.
 
-Words are stored big-endian and trailing zero bytes are dropped, because a reader past the end reads zeros.
+Words are stored big-endian. Up to eight zero bytes at the end are dropped, because a reader past the end reads zeros;
+not more, so that a reader knows when it has read what no writer wrote.
 """
 
 import constriction
@@ -10,6 +11,8 @@ from rec_jax.core.errors import CorruptFile
 from rec_jax.entropy.tables import TOTAL, FrequencyTable, Table, UniformTable
 
 _WORD = np.dtype(">u4")
+_MAX_DROPPED = 2 * _WORD.itemsize  # zero bytes at the end of a stream that are not stored
+_ZERO_WORDS = 5  # behind a stream: at most two that were dropped, two that the decoder reads ahead, and one too many
 
 
 def _model(table: Table):
@@ -35,7 +38,7 @@ class SymbolWriter:
     def write(self, values: np.ndarray, table: Table) -> None:
         """Appends integers 0 .. table.size - 1, all under one table."""
         values = np.ascontiguousarray(values, np.int32).ravel()
-        if values.size and not (0 <= values.min() and values.max() < table.size):
+        if values.size and not (values.min() >= 0 and values.max() < table.size):
             raise ValueError(f"symbols {values.min()}..{values.max()} do not fit a table of {table.size}")
         if values.size and table.size > 1:
             self._encoder.encode(values, _model(table))
@@ -47,14 +50,15 @@ class SymbolWriter:
 
     def getvalue(self) -> bytes:
         """The stream so far; writing may go on afterwards."""
-        return self._encoder.get_compressed().astype(_WORD).tobytes().rstrip(b"\0")
+        stream = self._encoder.get_compressed().astype(_WORD).tobytes()
+        return stream[:-_MAX_DROPPED] + stream[-_MAX_DROPPED:].rstrip(b"\0")
 
 
 class SymbolReader:
     """Reads back, in the same order and under the same tables, what a SymbolWriter wrote."""
 
     def __init__(self, stream: bytes):
-        padded = stream + bytes(-len(stream) % _WORD.itemsize)
+        padded = stream + bytes(-len(stream) % _WORD.itemsize + _ZERO_WORDS * _WORD.itemsize)
         self._decoder = constriction.stream.queue.RangeDecoder(np.frombuffer(padded, _WORD).astype(np.uint32))
 
     def read(self, table: Table, n: int) -> np.ndarray:
@@ -71,6 +75,9 @@ class SymbolReader:
 
     def _decode(self, model, parameters) -> np.ndarray:
         try:
-            return self._decoder.decode(model, parameters).astype(np.int64)
+            values = self._decoder.decode(model, parameters).astype(np.int64)
         except AssertionError as error:
             raise CorruptFile("the file is damaged: its entropy-coded stream ends in an impossible state") from error
+        if self._decoder.maybe_exhausted():
+            raise CorruptFile("the file is damaged: its entropy-coded stream ends before the picture does")
+        return values
