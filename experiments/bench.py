@@ -18,8 +18,8 @@ from typing import Any
 
 import jax
 
-from rec_jax.codec.atomic import write_bytes_atomic
 from rec_jax.core.errors import RecError
+from rec_jax.core.files import write_bytes_atomic
 from rec_jax.version import __version__
 
 PARTS = ("coder", "codec", "network", "command")

@@ -15,9 +15,9 @@ from typing import NamedTuple
 from experiments.decode_files import decode_in_new_process, is_exact
 from experiments.pictures import Picture, demo_patches, demo_photographs, png_bytes, webp_bytes
 from experiments.progress import stage, table
-from rec_jax.codec.atomic import write_bytes_atomic
 from rec_jax.codec.image_io import write_png
 from rec_jax.core.errors import RecError
+from rec_jax.core.files import write_bytes_atomic
 from rec_jax.core.units import bits_to_bpd
 
 

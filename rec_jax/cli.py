@@ -13,8 +13,8 @@ import time
 import numpy as np
 
 from rec_jax.codec import container
-from rec_jax.codec.atomic import read_bytes, write_bytes_atomic
 from rec_jax.core.errors import BitstreamMismatch, RecError, WrongModel
+from rec_jax.core.files import read_bytes, write_bytes_atomic
 from rec_jax.core.units import bits_to_bpd
 from rec_jax.version import __version__
 

@@ -14,9 +14,9 @@ import warnings
 import numpy as np
 from PIL import Image, ImageOps
 
-from rec_jax.codec.atomic import write_bytes_atomic
 from rec_jax.codec.container import MAX_PIXELS
 from rec_jax.core.errors import MissingFile, UnsupportedImage
+from rec_jax.core.files import write_bytes_atomic
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 _MODES = {  # refused kinds, by what Pillow calls them

@@ -17,8 +17,8 @@ import safetensors
 import safetensors.numpy
 from ml_collections import ConfigDict
 
-from rec_jax.codec.atomic import read_bytes, write_bytes_atomic
 from rec_jax.core.errors import ConfigError, CorruptFile, MissingFile, UnsupportedVersion, WrongModel
+from rec_jax.core.files import read_bytes, write_bytes_atomic
 
 _ENTRY = "rec_jax"  # the only metadata entry: several would be written in any order
 _FORMAT_VERSION = 1

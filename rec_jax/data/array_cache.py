@@ -1,12 +1,12 @@
 """Decoded images as one .npy file, so that only the first run pays for decoding."""
 
-import os
 import pathlib
-import tempfile
 from collections.abc import Callable, Iterable
 
 import numpy as np
 from absl import logging
+
+from rec_jax.core.files import open_atomic
 
 Chunks = Callable[[], Iterable[np.ndarray]]  # starts a fresh pass over uint8 [n, H, W, 3]
 
@@ -15,7 +15,7 @@ def cached_array(folders: Iterable[pathlib.Path], file_name: str, shape: tuple[i
     """Returns uint8 `shape` from the first folder that has `file_name`, else from `chunks`, written there first.
 
     The file is mapped, not read: processes share its pages and sets larger than memory work. It appears under
-    its name only when complete (temporary file, fsync, rename), so a killed or a second process does no harm.
+    its name only when complete, so a killed or a second process does no harm.
     A file of another shape or length is written anew; where no folder can be written (full, read-only) the
     array stays in memory.
     """
@@ -45,23 +45,14 @@ def _map_array(path: pathlib.Path, shape: tuple[int, ...]) -> np.ndarray | None:
 
 def _write_array(path: pathlib.Path, shape: tuple[int, ...], chunks: Chunks) -> bool:
     """Writes sequentially: unlike a growing memory map, a full disk is then an OSError and not a SIGBUS."""
-    temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, suffix=".tmp", delete=False) as file:
-            temporary = pathlib.Path(file.name)
+        with open_atomic(path) as file:
             header = {"descr": "|u1", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, header)
             for chunk in chunks():
                 file.write(chunk.tobytes())
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        temporary.replace(path)
         return True
     except OSError as error:
         logging.warning("no cache of decoded images at %s: %s", path, error.strerror or error)
         return False
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)

@@ -2,15 +2,14 @@
 
 import hashlib
 import http.client
-import os
 import pathlib
-import tempfile
 import urllib.error
 import urllib.request
 
 from absl import logging
 
 from rec_jax.core import errors
+from rec_jax.core.files import open_atomic
 
 TIMEOUT_SECONDS = 30
 _CHUNK_BYTES = 1 << 20
@@ -27,15 +26,10 @@ def download(url: str, folder: pathlib.Path, sha256: str = "") -> pathlib.Path:
         return target
     logging.info("downloading %s", url)
     folder.mkdir(parents=True, exist_ok=True)
-    descriptor, partial = tempfile.mkstemp(dir=folder, prefix=target.name, suffix=".part")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            digest = _fetch(url, file)
+    with open_atomic(target) as file:
+        digest = _fetch(url, file)
         if sha256 and digest != sha256:
             raise errors.CorruptFile(f"{url} has SHA-256 {digest}, expected {sha256}; use --manual_dir=FOLDER")
-        os.replace(partial, target)
-    finally:
-        pathlib.Path(partial).unlink(missing_ok=True)
     return target
 
 

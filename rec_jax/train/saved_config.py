@@ -1,13 +1,13 @@
 """The config of a workdir: written when training starts, compared when it resumes, read by whoever uses the weights."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict
 
 from rec_jax.core.errors import ConfigError, CorruptFile, MissingFile
+from rec_jax.core.files import write_bytes_atomic
 from rec_jax.core.messages import one_line
 
 FILE_NAME = "config.json"
@@ -31,9 +31,7 @@ def write_config(workdir: str | Path, config: ConfigDict) -> None:
     """Writes config as workdir/config.json, atomically."""
     path = Path(workdir) / FILE_NAME
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".json.tmp")
-    unfinished.write_text(json.dumps(config.to_dict(), indent=1, sort_keys=True) + "\n")
-    os.replace(unfinished, path)
+    write_bytes_atomic(path, (json.dumps(config.to_dict(), indent=1, sort_keys=True) + "\n").encode())
 
 
 def read_config(workdir: str | Path) -> ConfigDict:

@@ -1,7 +1,6 @@
 """What a run tells: metrics.jsonl, TensorBoard scalars and the progress line."""
 
 import json
-import os
 import shutil
 import sys
 import time
@@ -11,6 +10,8 @@ from pathlib import Path
 
 import tensorboardX
 from tqdm import tqdm
+
+from rec_jax.core.files import write_bytes_atomic
 
 ROWS_NAME = "metrics.jsonl"
 
@@ -27,9 +28,7 @@ class MetricsWriter:
         path, events = Path(workdir) / ROWS_NAME, Path(workdir) / "tensorboard"
         path.parent.mkdir(parents=True, exist_ok=True)
         rows = [row for row in read_rows(path) if row["step"] <= restored_step]
-        unfinished = path.with_suffix(".jsonl.tmp")
-        unfinished.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        os.replace(unfinished, path)
+        write_bytes_atomic(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
         self._file = path.open("a")
         shutil.rmtree(events, ignore_errors=True)
         self._events = tensorboardX.SummaryWriter(str(events), write_to_disk=True)

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from rec_jax.codec.atomic import read_bytes, write_bytes_atomic
 from rec_jax.core.errors import CorruptFile, MissingFile
+from rec_jax.core.files import open_atomic, read_bytes, write_bytes_atomic
 
 
 def test_writes_and_replaces(tmp_path):
@@ -18,6 +18,19 @@ def test_writes_and_replaces(tmp_path):
         assert path.read_bytes() == data
     assert os.listdir(tmp_path) == ["a.rec"]
     assert path.stat().st_mode & 0o777 == 0o666 & ~current_umask()
+
+
+def test_a_file_in_pieces_appears_when_it_is_complete(tmp_path):
+    path = tmp_path / "a.npy"
+    with open_atomic(path) as file:
+        for piece in (b"12", b"345"):
+            file.write(piece)
+        assert not path.exists()
+    assert path.read_bytes() == b"12345"
+    with pytest.raises(ZeroDivisionError), open_atomic(path) as file:
+        file.write(b"half")
+        _ = 1 / 0
+    assert os.listdir(tmp_path) == ["a.npy"] and path.read_bytes() == b"12345"
 
 
 def current_umask():
@@ -45,7 +58,7 @@ def test_a_file_system_that_takes_no_more(tmp_path):
     """A real failure of write(2), from a limit on file sizes in another process."""
     code = (
         "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
-        "from rec_jax.codec.atomic import write_bytes_atomic\n"
+        "from rec_jax.core.files import write_bytes_atomic\n"
         f"write_bytes_atomic({str(tmp_path / 'a.rec')!r}, bytes(10_000))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

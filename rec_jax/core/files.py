@@ -1,17 +1,21 @@
 """Files are written whole or not at all, and read only as far as memory allows."""
 
+import contextlib
 import os
 import secrets
 import stat
+from collections.abc import Iterator
+from typing import BinaryIO
 
 from rec_jax.core.errors import CorruptFile, MissingFile
 
 
-def write_bytes_atomic(path: str | os.PathLike, data: bytes) -> None:
-    """Write `data` to `path` through a temporary file beside it and one rename.
+@contextlib.contextmanager
+def open_atomic(path: str | os.PathLike) -> Iterator[BinaryIO]:
+    """A new binary file that replaces what is at `path` when the block ends: a temporary file beside it, one rename.
 
-    On any failure (full disk, Ctrl-C) the temporary file is removed, what was at `path` stays, and the error
-    goes on. Raises OSError if `path` is a directory or a device, which a rename would replace.
+    On any failure (full disk, Ctrl-C, an error in the block) the temporary file is removed, what was at `path`
+    stays, and the error goes on. Raises OSError if `path` is a directory or a device, which a rename would replace.
     """
     path = os.path.realpath(path)
     if os.path.exists(path) and not os.path.isfile(path):
@@ -21,13 +25,19 @@ def write_bytes_atomic(path: str | os.PathLike, data: bytes) -> None:
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:
         with open(descriptor, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(descriptor)
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def write_bytes_atomic(path: str | os.PathLike, data: bytes) -> None:
+    """Write `data` to `path`, whole or not at all, as open_atomic does."""
+    with open_atomic(path) as file:
+        file.write(data)
 
 
 def read_bytes(path: str | os.PathLike, max_bytes: int) -> bytes:
