@@ -17,6 +17,7 @@ import safetensors
 import safetensors.numpy
 from ml_collections import ConfigDict
 
+from rec_jax.core.config_values import with_tuples
 from rec_jax.core.errors import ConfigError, CorruptFile, MissingFile, UnsupportedVersion, WrongModel
 from rec_jax.core.files import read_bytes, write_bytes_atomic
 
@@ -70,7 +71,7 @@ def read_model_file(path: str | os.PathLike) -> ModelFile:
     for name, array in arrays.items():
         if array.dtype not in (np.float16, np.float32):
             raise CorruptFile(f"{path}: array {name} is {array.dtype}; a model file has float32 or float16")
-    config = ConfigDict(_with_tuples(entry["config"])).lock()
+    config = ConfigDict(with_tuples(entry["config"])).lock()
     return ModelFile(_unflatten(path, arrays), config, _model_id(data))
 
 
@@ -164,14 +165,3 @@ def _read_entry(path: str | os.PathLike, text: str | None) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise CorruptFile(f"{path}: the config inside is damaged; export the model again")
     return entry
-
-
-def _with_tuples(value: Any) -> Any:
-    """JSON arrays to tuples, as configs have them."""
-    match value:
-        case dict():
-            return {key: _with_tuples(item) for key, item in value.items()}
-        case list():
-            return tuple(_with_tuples(item) for item in value)
-        case _:
-            return value

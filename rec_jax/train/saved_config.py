@@ -6,6 +6,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from rec_jax.core.config_values import with_tuples
 from rec_jax.core.errors import ConfigError, CorruptFile, MissingFile
 from rec_jax.core.files import write_bytes_atomic
 from rec_jax.core.messages import one_line
@@ -45,7 +46,7 @@ def read_config(workdir: str | Path) -> ConfigDict:
     if not path.is_file():
         raise MissingFile(f"{path} does not exist: {workdir} is no training workdir; train it first")
     try:
-        return ConfigDict(_with_tuples(json.loads(path.read_text()))).lock()
+        return ConfigDict(with_tuples(json.loads(path.read_text()))).lock()
     except json.JSONDecodeError as error:
         raise CorruptFile(f"{path} is not valid JSON ({error}): restore it or start in another --workdir") from error
 
@@ -92,15 +93,7 @@ def _fields(config: ConfigDict) -> dict[str, Any]:
     flat = {}
     for section, value in config.to_dict().items():
         if not isinstance(value, dict):
-            flat[section] = _with_tuples(value)
+            flat[section] = with_tuples(value)
         elif section not in _FREE_SECTIONS:
-            flat |= {f"{section}.{name}": _with_tuples(field) for name, field in value.items()}
+            flat |= {f"{section}.{name}": with_tuples(field) for name, field in value.items()}
     return {name: value for name, value in flat.items() if name not in _FREE_FIELDS}
-
-
-def _with_tuples(value):
-    if isinstance(value, dict):
-        return {name: _with_tuples(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return tuple(_with_tuples(item) for item in value)
-    return value
