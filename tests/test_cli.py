@@ -145,9 +145,9 @@ def test_bad_outputs(folder, capsys):
 def test_bad_pictures(folder, capsys):
     fails(capsys, "compress", "absent.png", "out", match="absent.png: no such file")
     fails(capsys, "compress", ".", "out", match="directory")
-    fails(capsys, "compress", "in.rec", "out", match="in.rec: not a picture")
+    fails(capsys, "compress", "in.rec", "out", match="in.rec is not a picture")
     (folder / "cut.png").write_bytes((folder / "in.png").read_bytes()[:100])
-    fails(capsys, "compress", "cut.png", "out", match="cut.png: truncated")
+    fails(capsys, "compress", "cut.png", "out", match="cut.png is truncated")
     Image.fromarray(IMAGE).convert("CMYK").save("cmyk.jpg")
     fails(capsys, "compress", "cmyk.jpg", "out", match="CMYK")
 

@@ -25,6 +25,7 @@ HOMES = {
     "orbax": ["train/checkpoint.py"],
     "tensorflow_datasets": ["data/"],
     "safetensors": ["codec/"],
+    "PIL": ["data/", "codec/image_io.py"],
     "tensorflow": [],
     "clu": [],
 }

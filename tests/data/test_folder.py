@@ -1,13 +1,9 @@
-import struct
-import zlib
-
 import numpy as np
 import pytest
 from images import random_image, write_png
-from PIL import Image
 
 from rec_jax.core import errors
-from rec_jax.data import image_files, make_source
+from rec_jax.data import make_source
 
 
 @pytest.fixture
@@ -78,63 +74,11 @@ def test_missing_and_empty_folders(tmp_path):
         make_source({"kind": "folder"}, "train")
 
 
-@pytest.mark.parametrize("mode", ["L", "1", "P"])
-def test_grey_and_palette_images_are_exact(tmp_path, mode):
-    image = Image.fromarray(random_image(0)).convert(mode)
-    image.save(tmp_path / "x.png")
-    np.testing.assert_array_equal(image_files.read_rgb(tmp_path / "x.png"), np.asarray(image.convert("RGB")))
-
-
-def test_opaque_alpha_is_dropped_and_real_alpha_refused(tmp_path):
-    pixels = np.concatenate([random_image(0), np.full((32, 32, 1), 255, np.uint8)], axis=2)
-    Image.fromarray(pixels).save(tmp_path / "x.png")
-    np.testing.assert_array_equal(image_files.read_rgb(tmp_path / "x.png"), random_image(0))
-    pixels[3, 4, 3] = 254
-    Image.fromarray(pixels).save(tmp_path / "x.png")
-    with pytest.raises(errors.UnsupportedImage, match=r"x\.png has transparent pixels"):
-        image_files.read_rgb(tmp_path / "x.png")
-
-
-def deep_png():
-    """Returns a PNG of 2 x 2 RGB pixels with 16 bits a channel, which Pillow cannot write."""
-
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    rows = zlib.compress(2 * (b"\0" + bytes(12)))
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, 16, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
-
-
-def test_orientation_of_exif_is_applied(tmp_path):
-    exif = Image.Exif()
-    exif[0x0112] = 6  # rotate by 270 degrees
-    Image.fromarray(random_image(0, 16, 40)).save(tmp_path / "x.png", exif=exif)
-    np.testing.assert_array_equal(image_files.read_rgb(tmp_path / "x.png"), np.rot90(random_image(0, 16, 40), 3))
-
-
-def test_wide_bmp_is_not_taken_for_16_bit(tmp_path):
-    Image.fromarray(random_image(0, 4, 720)).save(tmp_path / "x.bmp")  # 2160 bytes a row
-    assert image_files.read_rgb(tmp_path / "x.bmp").shape == (4, 720, 3)
-
-
-def test_images_that_would_lose_something_are_refused(tmp_path):
-    Image.fromarray(np.arange(1024, dtype=np.uint16).reshape(32, 32)).save(tmp_path / "deep.png")
-    (tmp_path / "deep_rgb.ppm").write_bytes(b"P6 2 2 65535\n" + bytes(24))
-    (tmp_path / "deep_rgb.png").write_bytes(deep_png())
-    Image.new("CMYK", (8, 8)).save(tmp_path / "ink.jpg")
-    frames = [Image.fromarray(random_image(i)) for i in range(2)]
-    frames[0].save(tmp_path / "moving.webp", save_all=True, append_images=frames[1:])
-    for name in ("deep.png", "deep_rgb.png", "deep_rgb.ppm", "ink.jpg", "moving.webp"):
-        with pytest.raises(errors.UnsupportedImage, match=name):
-            image_files.read_rgb(tmp_path / name)
-
-
 @pytest.mark.parametrize("damage", [lambda b: b"", lambda b: b[:60], lambda b: b"hello", lambda b: b[: len(b) // 2]])
 def test_unreadable_images_are_named(tmp_path, damage):
     path = write_png(tmp_path / "train" / "bad.png", random_image(0))
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(errors.CorruptFile, match=r"bad\.png is not a readable image") as caught:
+    with pytest.raises(errors.CorruptFile, match=r"bad\.png is (an empty|truncated or|not a picture)") as caught:
         make_source({"kind": "folder", "data_dir": str(tmp_path)}, "train")
     assert "\n" not in str(caught.value)
 
