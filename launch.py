@@ -3,8 +3,8 @@
 python launch.py --config=configs/cifar10_rvae.py --workdir=runs/x --mode=train      # resumes by itself
 python launch.py --config=configs/cifar10_rvae.py:quick --config.coder.omega=4 ...   # small, and an override
 
-On several hosts every process runs the same command with --coordinator=HOST:PORT --num_processes=N --process_id=I
-(or --coordinator=auto on a cluster) and one shared --workdir. Failures are one line and exit code 1.
+On several hosts every process runs this with one shared --workdir and --coordinator=HOST:PORT --num_processes=N
+--process_id=I (--coordinator=auto on a cluster). Failures are one line and exit code 1.
 """
 
 import dataclasses
@@ -48,8 +48,8 @@ def evaluate(config: ConfigDict, workdir: Path) -> None:
     run(config, workdir)
 
 
-def export(config: ConfigDict, workdir: Path) -> None:
-    """The averaged weights of workdir, with learned models of the coder's step counts, as one model file."""
+def export(config: ConfigDict, workdir: Path, path: Path) -> None:
+    """Writes the averaged weights of workdir, with learned models of the coder's step counts, as one model file."""
     from rec_jax.codec.calibrate import calibrate_step_counts
     from rec_jax.codec.model_file import write_model_file
     from rec_jax.codec.presets import configured_coder
@@ -58,25 +58,26 @@ def export(config: ConfigDict, workdir: Path) -> None:
     from rec_jax.train.checkpoint import restore_params
 
     params, (coder, _) = restore_params(workdir), configured_coder(config.coder)
-    images = make_source(config.data, "train").array()[:_CALIBRATION_IMAGES]
-    counts = calibrate_step_counts(make_model(config.model), params, coder, np.asarray(images))
     config = ConfigDict(config.to_dict())
-    config.coder.layer_step_counts = tuple(map(dataclasses.astuple, counts))
-    path = Path(_OUTPUT.value or workdir / "model.safetensors")
+    if hasattr(coder, "step_counts"):
+        images = make_source(config.data, "train").array()[:_CALIBRATION_IMAGES]
+        counts = calibrate_step_counts(make_model(config.model), params, coder, np.asarray(images))
+        config.coder.layer_step_counts = tuple(map(dataclasses.astuple, counts))
     model_id = write_model_file(path, params, config.lock())
     print(f"{path}: {path.stat().st_size} bytes, model id {model_id:04x}; try rec-jax compress --model {path}")
 
 
-def sweep(config: ConfigDict, workdir: Path) -> None:
-    """Trains and evaluates every override that the config file lists, each in WORKDIR/NAME=VALUE,...
+def sweep(config: ConfigDict, workdir: Path, all_overrides: list[dict]) -> None:
+    """Trains and evaluates config with each of the overrides, in WORKDIR/NAME=VALUE,...
 
     Finished ones are skipped, and one that fails does not stop the next. Overrides that move no trained number share
     the weights of workdir itself.
     """
+    from rec_jax.train.checkpoint import link_checkpoints
     from rec_jax.train.saved_config import training_difference, with_overrides, write_config
 
     failed = []
-    for overrides in _load_sweep():
+    for overrides in all_overrides:
         folder = workdir / ",".join(f"{name}={value}" for name, value in overrides.items()).replace("/", "_")
         if (folder / "finished").exists():
             continue
@@ -88,8 +89,7 @@ def sweep(config: ConfigDict, workdir: Path) -> None:
             else:
                 train(config, workdir)
                 write_config(folder, changed)
-                if not (folder / "checkpoints").is_symlink():
-                    (folder / "checkpoints").symlink_to(Path("..") / "checkpoints")
+                link_checkpoints(folder, workdir)
             evaluate(changed, folder)
             (folder / "finished").touch()
         except RecError as error:
@@ -118,7 +118,7 @@ def _load_sweep() -> list[dict]:
     path = config_flags.get_config_filename(flags.FLAGS["config"]).partition(":")[0]
     module = runpy.run_path(path)
     if "sweep" not in module:
-        raise ConfigError(f"{path} has no sweep(): add one that returns a list of overrides, or choose another --mode")
+        raise ConfigError(f"{path} has no sweep() that returns a list of overrides: write one or use another --mode")
     return module["sweep"]()
 
 
@@ -140,8 +140,13 @@ def main(argv: list[str]) -> None:
         logging.get_absl_handler().addFilter(is_warning_or_ours)
         enable_compilation_cache()
         initialize_processes(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
-        modes = {"train": train, "evaluate": evaluate, "export": export, "sweep": sweep}
-        modes[_MODE.value](_CONFIG.value, Path(_WORKDIR.value))
+        config, workdir = _CONFIG.value, Path(_WORKDIR.value)
+        if _MODE.value == "export":
+            export(config, workdir, Path(_OUTPUT.value or workdir / "model.safetensors"))
+        elif _MODE.value == "sweep":
+            sweep(config, workdir, _load_sweep())
+        else:
+            {"train": train, "evaluate": evaluate}[_MODE.value](config, workdir)
     except (RecError, OSError) as error:
         sys.exit(f"launch.py: {one_line(error)}")
     except KeyboardInterrupt:

@@ -28,5 +28,5 @@ def unknown_field_line(error: BaseException, arguments: Sequence[str]) -> str:
 
 
 def is_warning_or_ours(record: logging.LogRecord) -> bool:
-    """A filter for log handlers: warnings, and what rec_jax itself reports, but not the hundred lines of orbax a save."""
+    """A filter for log handlers: warnings and what rec_jax itself reports, not the hundred lines of orbax a save."""
     return record.levelno >= logging.WARNING or "rec_jax" in Path(record.pathname).parts

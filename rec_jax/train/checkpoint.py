@@ -5,6 +5,7 @@ training             step, optimiser state and metric totals
 position             JSON: where in the data and in the keys the run stands, for people and for checks
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from jax.sharding import SingleDeviceSharding
 from rec_jax.core.errors import ConfigError, MissingFile
 from rec_jax.train.state import TrainState
 
+_FOLDER = "checkpoints"
 _ITEMS = {"params": "tree", "ema_params": "tree", "training": "tree", "position": "json"}
 
 
@@ -113,8 +115,15 @@ def restore_params(workdir: str | Path, ema: bool = True) -> Any:
         return checkpoints.restore_tree(step, "ema_params" if ema else "params")
 
 
+def link_checkpoints(folder: str | Path, workdir: str | Path) -> None:
+    """Makes folder use the checkpoints of workdir; a folder that has some keeps them."""
+    link = Path(folder) / _FOLDER
+    if not link.exists():
+        link.symlink_to(os.path.relpath(Path(workdir) / _FOLDER, folder), target_is_directory=True)
+
+
 def _checkpoint_folder(workdir) -> Path:
-    return Path(workdir).resolve() / "checkpoints"
+    return Path(workdir).resolve() / _FOLDER
 
 
 def _no_checkpoint(workdir) -> str:

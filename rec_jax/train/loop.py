@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from absl import logging
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
@@ -59,6 +60,7 @@ def train(
         state = _restore_or_create(config, workdir, checkpoints, model, optimizer, mesh, source_train)
         done = int(state.step)
         if done >= settings.n_steps:
+            logging.info("%s is already at step %d of %d", workdir, done, settings.n_steps)
             return state
         step = make_step(model, optimizer, settings.free_nats, settings.ema_decay, settings.kl_warmup_steps)
         step = compile_step(step, config.seed, mesh).lower(state, batch(done)).compile()

@@ -81,10 +81,13 @@ def with_overrides(config: ConfigDict, overrides: dict[str, Any]) -> ConfigDict:
       ConfigError: for a field that does not exist or a value of another type.
     """
     changed = ConfigDict(config.to_dict()).lock()
-    try:
-        changed.update_from_flattened_dict(overrides)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ConfigError(f"the config has no such field or type: {overrides} ({one_line(error)})") from error
+    for name, value in overrides.items():
+        try:
+            changed.update_from_flattened_dict({name: value})
+        except (AttributeError, KeyError) as error:
+            raise ConfigError(f"override {name}={value}: the config has no field {name}") from error
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"override {name}={value}: {one_line(error)}") from error
     return changed
 
 

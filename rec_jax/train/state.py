@@ -1,5 +1,6 @@
 """Everything a training run carries from step to step, and nothing callable."""
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -24,6 +25,6 @@ def create_state(
     model: LatentModel, optimizer: optax.GradientTransformation, key: jax.Array, images: jax.Array
 ) -> TrainState:
     """The state at step 0; images uint8 [B, H, W, 3] scale the initial parameters."""
-    params = model.init(key, images)
+    params = jax.tree.map(partial(jnp.asarray, dtype=jnp.float32), model.init(key, images))  # none weakly typed
     ema_params = jax.tree.map(jnp.copy, params)  # buffers of its own: the step donates both
     return TrainState(jnp.zeros((), jnp.int32), params, ema_params, optimizer.init(params), no_totals())

@@ -43,7 +43,7 @@ def make_step(
         )
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
-        norm = optax.global_norm(gradients)
+        norm = optax.tree.norm(gradients)
         number = state.step + 1
         bad_step = jnp.where(jnp.isfinite(loss) & jnp.isfinite(norm), 0, number)
         metrics = Totals(jnp.ones((), jnp.int32), loss, *parts, norm, bad_step)

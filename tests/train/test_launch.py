@@ -1,0 +1,75 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import launch
+from rec_jax.codec.model_file import read_model_file
+from rec_jax.core.errors import RecError
+from rec_jax.core.messages import one_line, unknown_field_line
+from rec_jax.train.saved_config import read_config
+from tests.train.tiny import tiny_config
+
+ROOT = Path(launch.__file__).parent
+
+
+@pytest.fixture
+def config():
+    """tiny_config on the embedded photographs."""
+    config = tiny_config(n_steps=2, save_every=2, log_every=1, evaluate_every=2, evaluate_images=4)
+    config.data.update(dict(kind="embedded", name="photographs", patch=16))
+    config.coder.update(dict(n_beams=2))
+    config.evaluate.update(dict(n_images=2, batch_size=2))
+    return config
+
+
+def test_train_then_export(config, tmp_path, capsys):
+    launch.train(config, tmp_path)
+    launch.export(config, tmp_path, tmp_path / "model.safetensors")
+    assert "model id" in capsys.readouterr().out
+    model = read_model_file(tmp_path / "model.safetensors")
+    assert model.config.model == config.model
+    assert len(model.config.coder.layer_step_counts) == 1
+    assert set(model.params) == {"top", "likelihood", "down_sample", "up", "down", "up_sample"}
+
+
+def test_a_sweep_shares_weights_skips_what_is_done_and_survives_a_failure(config, tmp_path, monkeypatch):
+    overrides = [{"coder.omega": 2.0}, {"coder.omgea": 4.0}, {"train.free_nats": 0.5}, {"coder.omega": 5.0}]
+    trained, evaluated = [], []
+
+    def fake_train(config, folder):
+        trained.append(folder.name)
+        (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+
+    monkeypatch.setattr(launch, "train", fake_train)
+    monkeypatch.setattr(launch, "evaluate", lambda config, folder: evaluated.append((folder.name, config.coder.omega)))
+    for _ in range(2):
+        with pytest.raises(RecError, match="1 runs of the sweep failed: coder.omgea=4.0"):
+            launch.sweep(config, tmp_path, overrides)
+        assert trained == [tmp_path.name, "train.free_nats=0.5", tmp_path.name]
+        assert evaluated == [("coder.omega=2.0", 2.0), ("train.free_nats=0.5", 3.0), ("coder.omega=5.0", 5.0)]
+    assert (tmp_path / "coder.omega=5.0" / "checkpoints").resolve() == tmp_path.resolve() / "checkpoints"
+    assert read_config(tmp_path / "coder.omega=5.0").coder.omega == 5.0
+
+
+@pytest.mark.parametrize(
+    "flag, message",
+    [
+        ("--config.coder.omgea=4", "--config.coder.omgea=4: the config has no field 'omgea'; did you mean 'omega'?"),
+        ("--config.train.n_steps=many", "invalid literal for int() with base 10: 'many'"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_one_line(tmp_path, flag, message):
+    command = [sys.executable, "launch.py", "--config=configs/quickstart.py:quick", f"--workdir={tmp_path}", flag]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.endswith(f"{message}\n") and done.stderr.count("\n") == 1 and done.stdout == ""
+    assert not list(tmp_path.iterdir())
+
+
+def test_quoted_tracebacks_shrink_to_what_was_meant():
+    quoted = "flag: Traceback (most recent call last):\n  File x\n    raise ValueError(...)\nValueError: have 'quick'\n"
+    assert one_line(ValueError(quoted)) == "have 'quick'"
+    assert one_line(ValueError("one\n  two")) == "one two"
+    assert unknown_field_line(KeyError("'xyz'"), ["--config.xyz=1"]) == "--config.xyz=1: the config has no field 'xyz'"
