@@ -28,7 +28,6 @@ PARTS = ("coder", "codec", "network", "command")
 def main(argv: list[str] | None = None) -> int:
     """Runs the chosen parts; exit code 1 if one of them failed, the others are run all the same."""
     arguments = _parse(argv)
-    jax.config.update("jax_enable_compilation_cache", False)
     path = arguments.out / "bench.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     result: dict[str, Any] = {"machine": describe_machine(), "quick": arguments.quick, "parts": {}}
@@ -96,4 +95,5 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
+    jax.config.update("jax_enable_compilation_cache", False)
     sys.exit(main())

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 import rec_jax
-from experiments.timing import median_s, timed
+from experiments.timing import timed
 from rec_jax.codec.latents import LatentCoder
 from rec_jax.codec.lossless import SEED, LosslessCodec
 from rec_jax.codec.pixels import PixelCoder
@@ -27,57 +27,49 @@ def bench_codec(model: str, quick: bool, say: Callable[[str], None]) -> dict[str
     """Seconds of a picture alone, after compilation, and of a batch of 16; medians over pictures."""
     start_s = time.perf_counter()
     codec = rec_jax.load(model)
-    load_s = time.perf_counter() - start_s
-    images = embedded_patches("test", 32).array()[: 2 if quick else 16]
-    first_encode_s, blob = timed(codec.compress, images[0])
-    first_decode_s, _ = timed(codec.decompress, blob)
-    encoded = [timed(codec.compress, image) for image in images]
-    decoded = [timed(codec.decompress, blob) for _, blob in encoded]
-    for image, (_, pixels) in zip(images, decoded, strict=True):
-        if not np.array_equal(image, pixels):
-            raise RuntimeError("a file did not decode to its pixels")
-    row = {
-        "model": model,
-        "load_s": load_s,
-        "first_encode_s": first_encode_s,
-        "first_decode_s": first_decode_s,
-        "encode_s": float(np.median([s for s, _ in encoded])),
-        "decode_s": float(np.median([s for s, _ in decoded])),
-        **_parts(codec, images[0]),
-    }
-    row["encode_rest_s"] = row["encode_s"] - row["search_s"] - row["replay_s"] - row["pixel_tables_s"]
-    row["decode_rest_s"] = row["decode_s"] - row["replay_s"] - row["pixel_tables_s"]
+    row: dict[str, Any] = {"model": model, "load_s": time.perf_counter() - start_s}
+    images = embedded_patches("test", 32).array()[: 3 if quick else 16]
+    row["first_encode_s"], blob = timed(codec.compress, images[0])
+    row["first_decode_s"], _ = timed(codec.decompress, blob)
+    say(f"load {row['load_s']:.1f} s, first encode {row['first_encode_s']:.1f} s, decode {row['first_decode_s']:.1f} s")
+    measured = [measure(codec, image) for image in images]
+    row |= {name: float(np.median([m[name] for m in measured])) for name in measured[0]}
+    _say_parts(row, "encode", ("search", "replay", "pixel_tables"), say)
+    _say_parts(row, "decode", ("replay", "pixel_tables"), say)
     if not quick:
-        timed(codec.encode, list(images))
-        row["batch_of_16_encode_s_per_image"] = timed(codec.encode, list(images))[0] / len(images)
-    say(f"load {load_s:.1f} s; with compiling: encode {first_encode_s:.1f} s, decode {first_decode_s:.1f} s")
-    say(
-        f"encode {row['encode_s']:.3f} s = infer and search {row['search_s']:.3f} + replay {row['replay_s']:.3f} + pixel "
-        f"tables {row['pixel_tables_s']:.3f} + symbols, stream and the rest {row['encode_rest_s']:.3f}"
-    )
-    say(
-        f"decode {row['decode_s']:.3f} s = replay {row['replay_s']:.3f} + pixel tables {row['pixel_tables_s']:.3f} + "
-        f"symbols, stream and the rest {row['decode_rest_s']:.3f}"
-    )
-    if not quick:
-        say(f"in a batch of 16: encode {row['batch_of_16_encode_s_per_image']:.3f} s per image")
+        timed(codec.encode, list(images))  # compiles
+        row["batch_encode_s_per_image"] = timed(codec.encode, list(images))[0] / len(images)
+        say(f"in a batch of {len(images)}: encode {row['batch_encode_s_per_image']:.3f} s per image")
     return row
 
 
-def _parts(codec: LosslessCodec, image: np.ndarray, n_calls: int = 7) -> dict[str, float]:
-    """Median seconds of the three heavy parts of one 32x32 tile, each called as the codec calls it."""
-    latents, side = LatentCoder(codec.model, codec.coder), codec.tile_side(image)
-    tile_key = child_key(coder_key(SEED), 0)
-    found = jax.device_get(latents.encode(codec.params, tile_key[None], image[None]))
-    codes = jax.tree.map(lambda x: x[:, 0], found[0])
-    shared, outputs = jax.device_get(latents.replay(codec.params, tile_key, codes, side))
+def measure(codec: LosslessCodec, image: np.ndarray) -> dict[str, float]:
+    """Seconds of one tile's encode and decode, and of their heavy parts, each called as the codec calls it.
 
-    def tables():
-        PixelCoder(codec.model.likelihood, shared, outputs).write(_NoStream(), image, 3)
-
-    tables()
+    Raises RuntimeError if the file does not decode to the image.
+    """
+    encode_s, blob = timed(codec.compress, image)
+    decode_s, pixels = timed(codec.decompress, blob)
+    if not np.array_equal(image, pixels):
+        raise RuntimeError("a file did not decode to its pixels; its times do not count")
+    latents, key = LatentCoder(codec.model, codec.coder), child_key(coder_key(SEED), 0)
+    search_s, (codes, _) = timed(latents.encode, codec.params, key[None], image[None])
+    codes = jax.tree.map(lambda x: x[:, 0], jax.device_get(codes))
+    replay_s, (shared, outputs) = timed(latents.replay, codec.params, key, codes, codec.tile_side(image))
+    shared, outputs = jax.device_get((shared, outputs[: image.shape[0], : image.shape[1]]))
+    tables_s, _ = timed(lambda: PixelCoder(codec.model.likelihood, shared, outputs).write(_NoStream(), image, 3))
     return {
-        "search_s": median_s(latents.encode, codec.params, tile_key[None], image[None], n_calls=n_calls),
-        "replay_s": median_s(latents.replay, codec.params, tile_key, codes, side, n_calls=n_calls),
-        "pixel_tables_s": median_s(tables, n_calls=n_calls),
+        "encode_s": encode_s,
+        "decode_s": decode_s,
+        "search_s": search_s,
+        "replay_s": replay_s,
+        "pixel_tables_s": tables_s,
+        "encode_rest_s": encode_s - search_s - replay_s - tables_s,
+        "decode_rest_s": decode_s - replay_s - tables_s,
     }
+
+
+def _say_parts(row: dict[str, Any], verb: str, parts: tuple[str, ...], say: Callable[[str], None]) -> None:
+    names = {"search": "network and search", "pixel_tables": "pixel tables"}
+    terms = " + ".join(f"{names.get(part, part)} {row[f'{part}_s']:.3f}" for part in parts)
+    say(f"{verb} {row[f'{verb}_s']:.3f} s = {terms} + symbols, stream and the rest {row[f'{verb}_rest_s']:.3f}")

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from experiments.progress import table
 from experiments.targets import TARGETS, make_target
 from experiments.timing import normals_s, timed, timed_compile
 from rec_jax.codec.presets import preset_coder
@@ -37,17 +38,33 @@ _SEEDS, _BUDGET_S, _MIN_SEEDS = 12, 6.0, 3  # per case: so many targets, fewer o
 def bench_coder(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
     """One row per target and setting; times also in units of the yardstick, measured in the same run."""
     yardstick_s = normals_s()
+    say(f"numpy draws 10^7 float32 normals in {yardstick_s:.3f} s: 1 yardstick")
     rows = []
     for target, setting in QUICK_CASES if quick else CASES:
         row = measure(target, SETTINGS[setting], *((2, 1.0) if quick else (_SEEDS, _BUDGET_S)))
-        rows.append({"target": target, "setting": setting, **row, "encode_normals": row["encode_s"] / yardstick_s})
-        say(
-            f"{target:>6} {setting:<10} encode {row['encode_s']:7.3f} s ({row['encode_s_per_nat'] * 1e3:.2f} ms/nat, "
-            f"{rows[-1]['encode_normals']:.2f} yardsticks), decode {row['decode_s']:.3f} s, compile {row['compile_s']:.1f} s; "
-            f"over KL: index {row['index_overhead']:+.1%}, K {row['k_overhead']:.1%}, total {row['total_overhead']:+.1%}; "
-            f"z2 {row['z2']:.3f}; {row['n_seeds']} seeds"
-        )
+        rows.append({"target": target, "setting": setting, **row, "encode_yardsticks": row["encode_s"] / yardstick_s})
+        say(f"{target}, {setting}: done")
+    say("over KL, in percent of KL: indices alone, K under a learned model, both; z2 of an exact sample is 1")
+    for line in table([_cells(row) for row in rows]).splitlines():
+        say(line)
     return {"normals_1e7_s": yardstick_s, "rows": rows}
+
+
+def _cells(row: dict[str, Any]) -> dict[str, str]:
+    return {
+        "target": f"{row['target']}, {row['setting']}",
+        "KL": f"{row['kl_nats']:.4g}",
+        "encode s": f"{row['encode_s']:.3f}",
+        "ms/nat": f"{1e3 * row['encode_s_per_nat']:.2f}",
+        "yardsticks": f"{row['encode_yardsticks']:.2f}",
+        "decode s": f"{row['decode_s']:.3f}",
+        "compile s": f"{row['compile_s']:.1f}",
+        "index": f"{100 * row['index_overhead']:.1f}",
+        "K": f"{100 * row['k_overhead']:.1f}",
+        "total": f"{100 * row['total_overhead']:.1f}",
+        "z2": f"{row['z2']:.3f}",
+        "seeds": str(row["n_seeds"]),
+    }
 
 
 def measure(target: str, coder: Coder, n_seeds: int, budget_s: float) -> dict[str, float]:

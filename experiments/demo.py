@@ -3,7 +3,8 @@
 make demo        # python -m experiments.demo [--model NAME|PATH] [--out runs/demo]
 
 Exits 0 only if every file decoded to the exact pixels. The photographs ship with scikit-image (no network needed) and
-belong to the test split of the embedded data set; PNG and lossless WebP are Pillow's, at their best settings.
+belong to the test split of the embedded data set; PNG and lossless WebP are Pillow's, at the settings that
+give the smallest files (experiments/pictures.py).
 """
 
 import argparse
