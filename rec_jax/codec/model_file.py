@@ -1,8 +1,8 @@
 """Model files: parameters and the config that rebuilds the model, in one safetensors file.
 
-Arrays are named by their path in the parameter tree, joined by '/'; the metadata holds one JSON entry with
-the config. The same parameters and config give the same bytes, and the first 16 bits of their SHA-256 are the
-model id that `.rec` files carry.
+Arrays are named by their path in the parameter tree, joined by '/', items of lists by their position; the metadata
+holds one JSON entry with the config. The same parameters and config give the same bytes, and the first 16 bits of
+their SHA-256 are the model id that `.rec` files carry.
 """
 
 import dataclasses
@@ -31,7 +31,7 @@ _WEIGHTS = pathlib.Path(__file__).resolve().parent.parent / "weights"
 class ModelFile:
     """What a model file holds."""
 
-    params: dict[str, Any]  # nested dict of float32 arrays
+    params: dict[str, Any]  # nested dicts and lists of float32 arrays
     config: ConfigDict  # locked
     model_id: int  # 16 bits of the file's SHA-256
 
@@ -39,7 +39,7 @@ class ModelFile:
 def write_model_file(path: os.PathLike | str, params: dict, config: ConfigDict, dtype="float32") -> int:
     """Write a model file, whole or not at all, and return its model id.
 
-    params: nested dict of float arrays (numpy or jax), string keys without '/'.
+    params: nested dict of float arrays (numpy or jax), string keys without '/'; a list comes back as a list.
     config: plain values (numbers, strings, None, tuples; lists come back as tuples), nested at will.
     dtype: 'float32', or 'float16' for half the size; then read_model_file returns the rounded values, and
       those are the model: evaluate what was read back.
@@ -123,9 +123,11 @@ def _stored(name: str, array: Any, dtype: str) -> np.ndarray:
 
 
 def _flatten(params: dict, prefix: str = "") -> dict[str, Any]:
-    """{'a': {'b': x}} to {'a/b': x}, sorted by name."""
+    """{'a': {'b': x}, 'c': [y]} to {'a/b': x, 'c/[0]': y}, sorted by name."""
     flat = {}
     for key, value in sorted(params.items()):
+        if isinstance(value, list | tuple):
+            value = {f"[{i}]": item for i, item in enumerate(value)}
         if not isinstance(key, str) or not key or "/" in key:
             raise ConfigError(f"parameter key {prefix}{key!r}: a model file needs strings without '/'")
         if not isinstance(value, dict):
@@ -148,7 +150,16 @@ def _unflatten(path: str | os.PathLike, arrays: dict[str, np.ndarray]) -> dict[s
         if not isinstance(node, dict) or leaf in node:
             raise CorruptFile(f"{path}: array {name} is inside another array; export the model again")
         node[leaf] = array.astype(np.float32)
-    return tree
+    return {name: _with_lists(node) for name, node in tree.items()}
+
+
+def _with_lists(node: Any) -> Any:
+    """Groups named [0], [1], ... back to lists."""
+    if not isinstance(node, dict):
+        return node
+    items = {name: _with_lists(item) for name, item in node.items()}
+    numbers = [f"[{i}]" for i in range(len(items))]
+    return [items[n] for n in numbers] if set(items) == set(numbers) else items
 
 
 def _read_entry(path: str | os.PathLike, text: str | None) -> dict[str, Any]:
