@@ -28,13 +28,16 @@ class Info(NamedTuple):
 
 
 class Coder(Protocol):
-    """A frozen dataclass of static hyper-parameters with pure methods; encode and decode work under jit and vmap."""
+    """A frozen dataclass of static hyper-parameters with pure methods.
+
+    encode and decode work under jit and vmap; called directly, they are compiled once per shape.
+    """
 
     def encode(self, key: jax.Array, q: DiagGaussian, p: DiagGaussian) -> tuple[Code, Info]:
         """A code for z ~ q; q and p hold arrays [D]. Called outside jit, raises CoderOverflow on overflow."""
 
     def encode_batch(self, keys: jax.Array, q: DiagGaussian, p: DiagGaussian) -> tuple[Code, Info]:
-        """`encode` of N calls at once, keys [N], q and p [N, D], never raising: what vmap gives, but faster if it can."""
+        """`encode` of N calls at once, keys [N], q and p [N, D]; never raises. What vmap gives, perhaps faster."""
 
     def decode(self, key: jax.Array, p: DiagGaussian, code: Code) -> jax.Array:
         """z [D], the same that the encoder chose, up to float rounding."""

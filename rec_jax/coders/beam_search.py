@@ -18,6 +18,7 @@ Differs from the paper: blocks that hold less than half a step (KL < omega / 2) 
 model (step_counts.py), where the paper's program writes 16 bits.
 """
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -104,6 +105,7 @@ class BeamSearchCoder:
         raise_on_overflow(info.overflow, self.max_nats)
         return jax.tree.map(lambda x: x[0], (code, info))
 
+    @functools.partial(jax.jit, static_argnums=0)
     def encode_batch(self, keys, q, p):
         """`encode` of N calls at once, keys [N], q and p [N, D]: what vmap gives, with all blocks sorted by length."""
         target = jax.vmap(lambda k, q, p: cut_target(k, q, p, self.block_size))(keys, q, p)  # [N, n_blocks, d]
@@ -120,6 +122,7 @@ class BeamSearchCoder:
         info = Info(block_kl.sum(1), log_ratio.reshape(shape).sum(1), overflow.any(1))
         return code, info
 
+    @functools.partial(jax.jit, static_argnums=0)
     def decode(self, key, p, code):
         shape = block_shape(p.loc.size, self.block_size)
         order = permutation(key, p.loc.size)
