@@ -1,0 +1,183 @@
+"""iREC's algebra against numerical integration, and what epsilon and beams buy."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import integrate, stats
+
+from rec_jax.coders import BeamSearchCoder, StepCountModel, make_coder
+from rec_jax.coders.beam_search import _signs, log_ratio_coefficients
+from rec_jax.coders.blocks import block_shape, cut, join, map_sorted, permutation
+from rec_jax.core.errors import ConfigError
+from rec_jax.core.gaussian import DiagGaussian
+from rec_jax.core.prng import child_key, coder_key
+
+STANDARD = DiagGaussian(jnp.zeros(1), jnp.ones(1))
+
+
+def unit_gaussian(*shape):
+    return DiagGaussian(np.zeros(shape, np.float32), np.ones(shape, np.float32))
+
+
+@pytest.mark.parametrize(("mu", "rho"), [(0.0, 1.0), (0.8, 0.3), (-1.5, 0.05), (0.2, 1.4)])
+@pytest.mark.parametrize("c", [0.1, 0.6, 0.99])
+def test_scores_are_the_ratio_of_the_marginals(mu, rho, c):
+    """q(b) is the integral of p(b | z) q(z): b given z is a bridge, N(c z, c (1 - c))."""
+    b = 0.37
+
+    def integrand(z):
+        return stats.norm.pdf(b, c * z, np.sqrt(c * (1 - c))) * stats.norm.pdf(z, mu, rho)
+
+    q_b, _ = integrate.quad(integrand, mu - 12 * rho, mu + 12 * rho, points=[b / c] if abs(b / c - mu) < rho else None)
+    expected = np.log(q_b) - stats.norm.logpdf(b, 0.0, np.sqrt(c))
+    target = DiagGaussian(jnp.float32([mu]), jnp.float32([rho]))
+    precision, linear, constant = log_ratio_coefficients(target, jnp.float32(1.0 - c))
+    np.testing.assert_allclose(precision[0] * b**2 + linear[0] * b + constant, expected, rtol=2e-3, atol=2e-3)
+
+
+def test_the_last_score_is_the_ratio_of_target_and_prior():
+    target = DiagGaussian(jnp.float32([0.4, -1.0]), jnp.float32([0.2, 0.9]))
+    precision, linear, constant = log_ratio_coefficients(target, jnp.float32(0.0))
+    z = np.float32([0.3, 0.1])
+    expected = stats.norm.logpdf(z, target.loc, target.scale) - stats.norm.logpdf(z)
+    np.testing.assert_allclose(z**2 @ precision + z @ linear + constant, expected.sum(), rtol=1e-4)
+
+
+@pytest.mark.parametrize("n_steps", [1, 2, 3, 17, 200])
+def test_step_variances_sum_to_one_exactly(n_steps):
+    coder, left, shares = BeamSearchCoder(), jnp.float32(1.0), []
+    for step in range(n_steps):
+        shares.append(coder._step_variance(jnp.int32(n_steps), jnp.int32(step), left))
+        left = left - shares[-1]
+    assert float(left) == 0.0
+    assert all(s > 0 for s in shares)
+    np.testing.assert_allclose(shares[0], n_steps**-0.7864636765648174, rtol=1e-5)
+
+
+@pytest.mark.parametrize("counts", [(0, 0), (1, 0), (1, 7), (20, 3)])
+def test_auxiliary_variables_sum_to_the_prior(counts):
+    """Many decodings of random codes: N(0, 1) per dim whatever the number of steps, none included."""
+    n, width = 1500, 8
+    coder = BeamSearchCoder(block_size=width, max_nats=60.0)
+    p = unit_gaussian(2 * width)
+    keys = jax.vmap(child_key, (None, 0))(coder_key(0), np.arange(n))
+    code = coder.from_symbols([np.array([c]) for c in counts] + [np.zeros(sum(counts), int)], p)
+    indices = np.random.default_rng(0).integers(0, coder.n_candidates, (n, *code.indices.shape)).astype(np.uint32)
+    z = jax.jit(jax.vmap(lambda k, i: coder.decode(k, p, code._replace(indices=i))))(keys, indices)
+    assert min(stats.kstest(column, "norm").pvalue for column in np.asarray(z).T) > 1e-4
+    assert abs(np.corrcoef(np.asarray(z).T) - np.eye(2 * width)).max() < 5.5 / np.sqrt(n)
+
+
+def test_beams_see_different_candidates():
+    paths = jax.vmap(child_key, (None, 0))(coder_key(0), np.arange(20))
+    signs = np.asarray(_signs(paths, 1000))
+    assert set(np.unique(signs)) == {-1.0, 1.0}
+    agreement = signs @ signs.T / 1000 - np.eye(20)
+    assert np.abs(agreement).max() < 0.2  # 5 sigma of independent signs is 0.16
+    assert abs(signs.mean()) < 0.05
+
+
+@pytest.fixture(scope="module")
+def sent():
+    """What coders of growing effort send for the same 64 targets of 15 nats in 40 dims: shortfall and distance.
+
+    shortfall: 1 - mean log q/p over KL.  distance: mean of ((z - mu) / rho)^2.  Exact samples have 0 and 1.
+    """
+    rng, fill = np.random.default_rng(3), np.ones((64, 40), np.float32)
+    rho = np.exp(-15.0 / 40)
+    q = DiagGaussian(np.float32(rng.normal(0.0, np.sqrt(1.0 - rho**2), fill.shape)), np.float32(rho) * fill)
+    p = DiagGaussian(0.0 * fill, fill)
+    keys = jax.vmap(child_key, (None, 0))(coder_key(2), np.arange(64))
+    results = {}
+    for epsilon, n_beams in [(0.0, 1), (0.5, 1), (0.2, 20)]:
+        coder = make_coder("beam_search", epsilon=epsilon, n_beams=n_beams, max_nats=60.0, block_size=None)
+        codes, info = coder.encode_batch(keys, q, p)
+        z = jax.vmap(coder.decode)(keys, p, codes)
+        shortfall = 1.0 - float(info.log_ratio_nats.mean() / info.kl_nats.mean())
+        results[epsilon, n_beams] = shortfall, float(np.mean(((z - q.loc) / q.scale) ** 2))
+    return results
+
+
+def test_more_candidates_and_more_beams_come_nearer(sent):
+    greedy, candidates, beams = (sent[setting][0] for setting in ((0.0, 1), (0.5, 1), (0.2, 20)))
+    assert greedy > 0.3  # measured: 0.49
+    assert abs(candidates) < 0.25 and abs(beams) < 0.15  # -0.15 and -0.05: arg-max may pass the typical ratio
+
+
+def test_bias_of_the_second_moment_falls(sent):
+    greedy, candidates, beams = (abs(sent[setting][1] - 1.0) for setting in ((0.0, 1), (0.5, 1), (0.2, 20)))
+    assert greedy > 0.2  # measured: 0.25
+    assert candidates < 0.1 and beams < 0.1  # 0.07 and 0.07
+
+
+def test_numbers_of_steps():
+    coder = BeamSearchCoder(omega=3.0, max_nats=60.0)
+    kl = jnp.float32([0.0, 1.4, 1.6, 3.0, 3.1, 59.0, 60.0, -1e-6])
+    np.testing.assert_array_equal(coder.choose_steps(kl), [0, 0, 1, 1, 2, 20, 20, 0])
+    assert coder.max_steps == 20
+    assert (coder.n_candidates, BeamSearchCoder(epsilon=0.0).n_candidates) == (36, 20)
+
+
+def test_scores_stay_finite_for_a_scale_of_zero():
+    for left in (0.5, 1e-6, 0.0):
+        for scale in (0.0, 1e-30, 1e-6):
+            target = DiagGaussian(jnp.float32([1.0]), jnp.float32([scale]))
+            assert all(np.isfinite(x).all() for x in log_ratio_coefficients(target, jnp.float32(left)))
+
+
+def test_side_bits_are_a_part_of_the_index_bits():
+    coder = BeamSearchCoder(max_nats=60.0, block_size=4, step_counts=StepCountModel(2, 100, 100))
+    code = coder.from_symbols([np.array([3]), np.array([2]), np.zeros(5, int)], unit_gaussian(8))
+    assert coder.index_bits(code) == pytest.approx(coder.side_bits(code) + 5 * np.log2(36))
+
+
+# ---- blocks ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("n_dims", "block_size", "shape"), [
+    (10, None, (1, 10)), (10, 10, (1, 10)), (10, 4, (3, 4)), (1001, 1000, (2, 501)), (1, 1000, (1, 1)), (5, 1, (5, 1)),
+])  # fmt: skip
+def test_blocks_are_equal_and_small_enough(n_dims, block_size, shape):
+    assert block_shape(n_dims, block_size) == shape
+    order = permutation(coder_key(0), n_dims)
+    assert sorted(np.asarray(order)) == list(range(n_dims))
+    values = np.arange(n_dims, dtype=np.float32)
+    blocks = cut(values, order, shape, -1.0)
+    assert (np.asarray(blocks) == -1.0).sum() == shape[0] * shape[1] - n_dims
+    np.testing.assert_array_equal(join(blocks, order), values)
+
+
+@pytest.mark.parametrize("n_tasks", [1, 5, 8, 19])
+def test_sorted_tasks_keep_their_places(n_tasks):
+    size = np.random.default_rng(0).integers(0, 9, n_tasks)
+    out = map_sorted(lambda s, x: 100 * s + x, jnp.array(size), jnp.arange(n_tasks), chunk=8)
+    np.testing.assert_array_equal(out, 100 * size + np.arange(n_tasks))
+
+
+# ---- options -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", [
+    dict(omega=0.0), dict(omega=-1.0), dict(omega=float("nan")), dict(omega=float("inf")), dict(omega=100.0),
+    dict(epsilon=-1.0), dict(epsilon=10.0), dict(n_beams=0), dict(max_nats=1.0), dict(max_nats=float("inf")),
+    dict(block_size=0),
+])  # fmt: skip
+def test_impossible_options_are_refused(options):
+    with pytest.raises(ConfigError, match="coder\\..*need|at least 1"):
+        make_coder("beam_search", **options)
+
+
+@pytest.mark.parametrize("options", [dict(epsilon=-0.1), dict(max_nats=0.0), dict(max_nats=40.0), dict(extra_nats=-1)])
+def test_impossible_options_of_the_index_coder_are_refused(options):
+    with pytest.raises(ConfigError, match="2\\^24"):
+        make_coder("index", **options)
+
+
+def test_unknown_kinds_and_options_are_named():
+    with pytest.raises(ConfigError, match="'beams' is unknown; have beam_search, index"):
+        make_coder("beams")
+    with pytest.raises(ConfigError, match="no option 'omgea'; it has .*omega"):
+        make_coder("beam_search", omgea=3.0)
+    with pytest.raises(ConfigError, match="no option 'omega'"):
+        make_coder("index", omega=3.0)
