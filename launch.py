@@ -43,9 +43,10 @@ def train(config: ConfigDict, workdir: Path) -> None:
 
 def evaluate(config: ConfigDict, workdir: Path) -> None:
     """ELBO and real files of config.evaluate's images with the weights of workdir."""
+    from rec_jax.evaluate.compression import format_summary
     from rec_jax.evaluate.run import evaluate as run
 
-    run(config, workdir)
+    print(format_summary(run(config, workdir)))
 
 
 def export(config: ConfigDict, workdir: Path, path: Path) -> None:

@@ -16,6 +16,8 @@ from absl import logging
 from rec_jax.codec.lossless import Encoded, LosslessCodec
 from rec_jax.codec.tiles import cut_tile, tiles
 from rec_jax.core.errors import BitstreamMismatch
+from rec_jax.core.files import write_bytes_atomic
+from rec_jax.core.json_rows import read_rows, write_rows
 from rec_jax.core.units import bits_to_bpd
 from rec_jax.evaluate.elbo import image_elbo
 
@@ -52,9 +54,11 @@ def compress_images(
     Raises BitstreamMismatch if a file does not decode to its image.
     """
     numbers = list(range(len(images))) if numbers is None else list(numbers)
-    done = {row["image"]: row for row in read_rows(path)}
+    rows = read_rows(path)
+    done = {row["image"]: row for row in rows}
     left = [i for i, number in enumerate(numbers) if number not in done]
     path.parent.mkdir(parents=True, exist_ok=True)
+    write_rows(path, rows)  # without a last row that a kill cut off
     with path.open("a", encoding="utf-8") as out:
         for first in range(0, len(left), batch_size):
             batch = left[first : first + batch_size]
@@ -91,23 +95,13 @@ def _bits(e: Encoded) -> tuple[float, ...]:
 
 def _elbo_bits(codec: LosslessCodec, image: np.ndarray, number: int, seed: int) -> tuple[float, float]:
     """-ELBO and KL of an image in bits. A picture larger than a tile is judged tile by tile, as it is coded; the
-    likelihood of a tile's padding is left out by counting whole tiles only, so give multiples of the tile's side."""
+    likelihood of a tile's padding is left out by counting whole tiles only, so give multiples of the tile's side.
+    """
     colour = np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image
     side = codec.tile_side(image)
     cuts = np.stack([cut_tile(colour, tile, side) for tile in tiles(*image.shape[:2], side)])
     elbo = image_elbo(codec.model, codec.params, cuts, [number] * len(cuts), seed, batch_size=min(len(cuts), 16))
     return float(elbo.elbo_bits.sum()), float(elbo.kl_bits.sum())
-
-
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The whole rows of a JSONL file; a last line that a kill cut off is dropped from the file as well."""
-    if not path.exists():
-        return []
-    text = path.read_text(encoding="utf-8")
-    whole = text[: text.rfind("\n") + 1]
-    if whole != text:
-        path.write_text(whole, encoding="utf-8")
-    return [json.loads(line) for line in whole.splitlines()]
 
 
 def summarise(rows: Sequence[dict[str, Any]]) -> Summary:
@@ -126,7 +120,7 @@ def summarise(rows: Sequence[dict[str, Any]]) -> Summary:
 
 
 def format_summary(summary: Summary) -> str:
-    """The lines that `--mode=evaluate` prints."""
+    """The lines that `launch.py --mode=evaluate` prints."""
     rates = summary.rates_bpd
     lines = [
         f"{summary.n_images} images, every file written, read back and decoded to the exact pixels",
@@ -141,4 +135,4 @@ def format_summary(summary: Summary) -> str:
 
 def write_summary(path: Path, summary: Summary) -> None:
     """The summary as JSON beside its rows."""
-    path.write_text(json.dumps({**summary._asdict(), "rates_bpd": summary.rates_bpd}, indent=1) + "\n", encoding="utf-8")
+    write_bytes_atomic(path, (json.dumps(summary._asdict(), indent=1) + "\n").encode())

@@ -15,8 +15,9 @@ from rec_jax.codec.calibrate import calibrate_step_counts
 from rec_jax.codec.lossless import LosslessCodec
 from rec_jax.codec.presets import configured_coder, preset_number
 from rec_jax.coders import Coder, StepCountModel
+from rec_jax.core.files import write_bytes_atomic
 from rec_jax.data import make_source
-from rec_jax.evaluate.compression import Summary, compress_images, format_summary, summarise, write_summary
+from rec_jax.evaluate.compression import Summary, compress_images, summarise, write_summary
 from rec_jax.models import make_model
 from rec_jax.train.checkpoint import restore_params
 
@@ -24,7 +25,7 @@ _CALIBRATION_IMAGES = 64
 
 
 def evaluate(config: Any, workdir: str | Path) -> Summary:
-    """Codes the first config.evaluate.n_images of config.evaluate.split; prints and writes what they cost.
+    """Codes the first config.evaluate.n_images of config.evaluate.split; writes and returns what they cost.
 
     Writes WORKDIR/evaluate/NAME.jsonl, one row per image, and NAME.json; NAME says split, weights and coder, so that
     other weights or another coder never share rows. A killed evaluation resumes.
@@ -48,7 +49,6 @@ def evaluate(config: Any, workdir: str | Path) -> Summary:
     summary = summarise(rows)
     write_summary(folder / f"{name}.json", summary)
     logging.info("rows in %s", folder / f"{name}.jsonl")
-    print(format_summary(summary))
     return summary
 
 
@@ -92,5 +92,5 @@ def _learned_counts(model, params, coder: Coder, config: Mapping, path: Path) ->
         images = np.stack(load_images(config.data, "train", _CALIBRATION_IMAGES))
         counts = calibrate_step_counts(model, params, coder, images)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps([vars(count) for count in counts]), encoding="utf-8")
+        write_bytes_atomic(path, json.dumps([vars(count) for count in counts]).encode())
     return tuple(StepCountModel(**row) for row in json.loads(path.read_text(encoding="utf-8")))

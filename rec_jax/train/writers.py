@@ -11,7 +11,7 @@ from pathlib import Path
 import tensorboardX
 from tqdm import tqdm
 
-from rec_jax.core.files import write_bytes_atomic
+from rec_jax.core.json_rows import read_rows, write_rows
 
 ROWS_NAME = "metrics.jsonl"
 
@@ -28,7 +28,7 @@ class MetricsWriter:
         path, events = Path(workdir) / ROWS_NAME, Path(workdir) / "tensorboard"
         path.parent.mkdir(parents=True, exist_ok=True)
         rows = [row for row in read_rows(path) if row["step"] <= restored_step]
-        write_bytes_atomic(path, "".join(json.dumps(row) + "\n" for row in rows).encode())
+        write_rows(path, rows)
         self._file = path.open("a")
         shutil.rmtree(events, ignore_errors=True)
         self._events = tensorboardX.SummaryWriter(str(events), write_to_disk=True)
@@ -61,14 +61,6 @@ class NoWriter:
 
     def write(self, step: int, kind: str, values: dict[str, float]) -> None:
         """Drops the row."""
-
-
-def read_rows(path: str | Path) -> list[dict]:
-    """The complete rows of a metrics.jsonl, [] if there is none; a last line that was cut by a kill is dropped."""
-    if not Path(path).is_file():
-        return []
-    lines = Path(path).read_text().split("\n")
-    return [json.loads(line) for line in lines[:-1]]  # what follows the last newline is empty or incomplete
 
 
 class Progress:

@@ -1,0 +1,38 @@
+"""A killed evaluation goes on where it was; the coding itself is left out here."""
+
+import numpy as np
+import pytest
+
+from rec_jax.core.json_rows import read_rows
+from rec_jax.evaluate import compression
+
+IMAGES = [np.full((2, 2, 3), i, np.uint8) for i in range(5)]
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """The numbers of the images measured so far; killed at image 3 the first time."""
+    numbers, killed = [], []
+
+    def measure(codec, images, batch, seed):
+        for image, number in zip(images, batch, strict=True):
+            if number == 3 and not killed:
+                killed.append(number)
+                raise KeyboardInterrupt
+            numbers.append(number)
+            yield {"image": number, "value": int(image[0, 0, 0]) / 7}
+
+    monkeypatch.setattr(compression, "_measure", measure)
+    return numbers
+
+
+def test_a_killed_evaluation_resumes_without_gap_or_duplicate(tmp_path, measured):
+    path = tmp_path / "deep" / "rows.jsonl"
+    with pytest.raises(KeyboardInterrupt):
+        compression.compress_images(None, IMAGES, path, batch_size=2, run={"git": "x"})
+    with path.open("a") as file:
+        file.write('{"image": 3, "val')
+    rows = compression.compress_images(None, IMAGES, path, batch_size=2, run={"git": "x"})
+    assert measured == [0, 1, 2, 3, 4]
+    assert [row["value"] for row in rows] == [i / 7 for i in range(5)]
+    assert read_rows(path) == [{"image": i, "value": i / 7, "git": "x"} for i in range(5)]
