@@ -13,7 +13,5 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_CACHE))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 
 # The same examples on every run, and no timing in the verdict: the machine may be shared.
-hypothesis.settings.register_profile(
-    "deterministic", derandomize=True, deadline=None, database=None, print_blob=True
-)
+hypothesis.settings.register_profile("deterministic", derandomize=True, deadline=None, database=None, print_blob=True)
 hypothesis.settings.load_profile("deterministic")

@@ -2,7 +2,7 @@
 
 
 class RecError(ValueError):
-    """Base of every error that is the input's fault, not the program's; `rec-jax` and `launch.py` print it and exit 1."""
+    """Base of every error that is the input's fault, not the program's; `rec-jax` and `launch.py` print it, exit 1."""
 
 
 class ConfigError(RecError):

@@ -33,6 +33,4 @@ def elbo_terms(model: LatentModel, params, images: jax.Array, key: jax.Array) ->
     kl = [jnp.pad(record, ((0, 0), (0, 0), (0, widest - record.shape[-1]))) for record in records]
     channels = np.array([shape[-1] for shape in model.latent_shapes(height, width)])
     log_likelihood = log_likelihood_nats(model.likelihood, pixels["shared"], pixels["outputs"], images)
-    return ElboTerms(
-        log_likelihood, jnp.concatenate(kl).transpose(1, 0, 2), np.arange(widest) < channels[:, None]
-    )
+    return ElboTerms(log_likelihood, jnp.concatenate(kl).transpose(1, 0, 2), np.arange(widest) < channels[:, None])

@@ -112,9 +112,7 @@ def scale_pixels(images, xp=jnp):
 def log_likelihood_nats(likelihood: Likelihood, shared, outputs: jax.Array, images: jax.Array) -> jax.Array:
     """log p(x | z) of images uint8 [B, H, W, 3] under outputs [B, H, W, n_outputs]; nats per image, [B]."""
     x = scale_pixels(images)
-    per_channel = [
-        _log_prob(likelihood.components(shared, outputs, x, c), x[..., c], images[..., c]) for c in range(3)
-    ]
+    per_channel = [_log_prob(likelihood.components(shared, outputs, x, c), x[..., c], images[..., c]) for c in range(3)]
     return sum(jnp.sum(nats, axis=(1, 2)) for nats in per_channel)
 
 

@@ -1,8 +1,8 @@
-"""The bidirectional ResNet VAE of HiLLoC and of the paper's lossless experiments (Kingma et al. 2016, Townsend et al. 2020).
+"""The bidirectional ResNet VAE of HiLLoC (Townsend et al. 2020, after Kingma et al. 2016) and of the paper's files.
 
 Bottom-up, every block passes a mean and a log-scale per latent to the top-down block of its own depth, where
 
-    q(z_l | x, z_<l) = N(up_loc + down_loc, exp(up_log_scale + down_log_scale)^2),   p(z_l | z_<l) from the top-down pass.
+    q(z_l | x, z_<l) = N(up_loc + down_loc, exp(up_log_scale + down_log_scale)^2),   p(z_l | z_<l) top-down alone.
 
 Both passes are residual: h + 0.1 f(h), ELU, 3x3, weight norm. The blocks of a level have one shape and one stacked
 parameter tree [blocks, ...]: scanned where compile time matters, unrolled where XLA's CPU convolutions inside loops
@@ -68,7 +68,7 @@ class DownBlock(nn.Module):
         self.conv2 = WeightNormConv(c, dtype=self.dtype)
 
     def prior(self, h):
-        """h [B, h, w, C] -> (hidden, prior (loc, log_scale), what the posterior adds to the bottom-up (loc, log_scale))."""
+        """h [B, h, w, C] -> (hidden, prior (loc, log_scale), what the posterior adds to the bottom-up's same pair)."""
         hidden = nn.elu(self.conv1(nn.elu(h)))
         p_loc, p_log_scale, r_loc, r_log_scale = jnp.split(self.statistics(hidden), 4, axis=-1)
         return hidden, (p_loc, p_log_scale), (r_loc, r_log_scale)
@@ -121,7 +121,9 @@ class ResNetVAE:
         ):
             block = UpBlock(level, self.compute_dtype)
             h = self._conv(level.deterministic).apply({"params": conv}, space_to_depth(h, factor))
-            h, stats = self._walk(lambda h, p, block=block: block.apply({"params": p}, h), h, block_params, reverse=True)
+            h, stats = self._walk(
+                lambda h, p, block=block: block.apply({"params": p}, h), h, block_params, reverse=True
+            )
             statistics.append(stats)
         return statistics
 

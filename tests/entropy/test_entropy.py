@@ -29,7 +29,11 @@ def test_round_trip_of_mixed_tables(parts, seed):
     rng = np.random.default_rng(seed)
     writer, written = SymbolWriter(), []
     for size, n in parts:
-        table = UniformTable(size) if rng.random() < 0.5 else normalise(rng.integers(0, 1000, size) + (np.arange(size) == 0))
+        table = (
+            UniformTable(size)
+            if rng.random() < 0.5
+            else normalise(rng.integers(0, 1000, size) + (np.arange(size) == 0))
+        )
         values = rng.integers(0, size, n)
         writer.write(values, table)
         written.append((table, values))
