@@ -1,8 +1,7 @@
 """Kodak, whole pictures in tiles, under a model trained elsewhere (the paper: the ImageNet32 one).
 
 Train with configs/imagenet32_rvae.py (or any other), then evaluate its workdir on Kodak:
-python launch.py --config=configs/kodak_lossless.py --config.data.data_dir=DIR --mode=evaluate \\
-    --workdir=runs/imagenet32_rvae
+python launch.py --config=configs/kodak_lossless.py --config.data.data_dir=DIR --workdir=WORKDIR --mode=evaluate
 
 Published: ELBO 3.00 bits/dim, iREC files 3.67 bits/dim (published numbers; a run here: not run).
 """
