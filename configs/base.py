@@ -50,6 +50,7 @@ def base() -> ConfigDict:
             warmup_steps=100,
             decay_steps=(50_000, 100_000, 150_000, 200_000),
             decay_factor=0.3,
+            cosine_steps=500_000,  # of schedule="cosine": where the rate reaches 0, whatever n_steps is
             n_steps=500_000,
             batch_size=32,
             free_nats=0.1,
@@ -78,7 +79,7 @@ def shrink(config: ConfigDict) -> ConfigDict:
         config.train.update(
             dict(n_steps=20, batch_size=8, log_every=5, evaluate_every=10, evaluate_images=16, save_every=10)
         )
-        config.train.update(dict(warmup_steps=5, decay_steps=()))
+        config.train.update(dict(warmup_steps=5, decay_steps=(), cosine_steps=20, kl_warmup_steps=0))
         config.evaluate.update(dict(n_images=4, batch_size=4))
     return config
 

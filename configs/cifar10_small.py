@@ -11,6 +11,7 @@ def get_config(argument: str = ""):
     """Two levels of two blocks; the KL's weight grows slowly, so that the latents carry what the paper's carry."""
     config = base()
     config.model.levels = ((2, 2, 32, 16), (4, 2, 48, 16))
-    config.train.update(dict(n_steps=60_000, batch_size=16, learning_rate=2e-3, schedule="cosine", decay_steps=()))
-    config.train.update(dict(kl_warmup_steps=50_000, evaluate_every=5_000, save_every=1_000, log_every=200))
+    config.train.update(dict(n_steps=50_000, batch_size=16, learning_rate=2e-3, decay_steps=()))
+    config.train.update(dict(schedule="cosine", cosine_steps=60_000, kl_warmup_steps=50_000))
+    config.train.update(dict(evaluate_every=5_000, save_every=1_000, log_every=200))
     return with_argument(config, argument)

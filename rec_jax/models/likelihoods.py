@@ -9,6 +9,7 @@ Channel c may depend on the channels before it at the same pixel, which is why `
 The same `components` runs under jax (training) and in float64 numpy (the codec's integer tables): `xp` says which.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -32,8 +33,8 @@ class Likelihood(Protocol):
 
     n_outputs: int  # channels that the network must put out per pixel
 
-    def init(self) -> dict[str, jax.Array]:
-        """Parameters shared by all pixels."""
+    def init(self, x: jax.Array) -> dict[str, jax.Array]:
+        """Parameters shared by all pixels, from a first batch of scaled pixels x [B, H, W, 3]."""
 
     def components(self, shared, outputs, x, channel: int, xp=jnp) -> Mixture:
         """Mixture of `channel` given x[..., :channel]; outputs [..., n_outputs], x [..., 3] scaled pixels."""
@@ -45,8 +46,8 @@ class Logistic:
 
     n_outputs: int = 3
 
-    def init(self):
-        return {"log_scale": jnp.asarray(-3.0)}
+    def init(self, x):
+        return {"log_scale": matching_log_scale(x)}
 
     def components(self, shared, outputs, x, channel, xp=jnp):
         loc = outputs[..., channel, None]
@@ -60,8 +61,8 @@ class PixelScaleLogistic:
 
     n_outputs: int = 6
 
-    def init(self):
-        return {"log_scale": jnp.asarray(-3.0)}
+    def init(self, x):
+        return {"log_scale": matching_log_scale(x)}
 
     def components(self, shared, outputs, x, channel, xp=jnp):
         loc = outputs[..., channel, None]
@@ -83,9 +84,9 @@ class ColourMixture:
     def n_outputs(self) -> int:
         return 12 * self.n_components
 
-    def init(self):
+    def init(self, x):
         return {
-            "log_scale": jnp.full((self.n_components,), -3.0),
+            "log_scale": jnp.full((self.n_components,), matching_log_scale(x)),
             "loc": jnp.linspace(-0.2, 0.2, self.n_components) if self.n_components > 1 else jnp.zeros(1),
         }
 
@@ -101,6 +102,11 @@ class ColourMixture:
         peak = xp.max(logits, axis=-1, keepdims=True)
         log_weight = logits - peak - xp.log(xp.sum(xp.exp(logits - peak), axis=-1, keepdims=True))
         return Mixture(log_weight, loc, log_scale)
+
+
+def matching_log_scale(x: jax.Array) -> jax.Array:
+    """Log-scale of the logistic with the standard deviation of x: std = pi scale / sqrt(3)."""
+    return jnp.log(jnp.std(x) * math.sqrt(3.0) / math.pi)
 
 
 def scale_pixels(images, xp=jnp):

@@ -183,13 +183,19 @@ class ResNetVAE:
 
     def init(self, key, images):
         """Data-dependent initial parameters from uint8 images [B, H, W, 3]; B of 32 or more is wise."""
-        params = {"top": jnp.zeros(self.levels[-1].deterministic), "likelihood": self.likelihood.init()}
         keys = jax.random.split(key, 4)
-        params["down_sample"], params["up"], ups = self._init_up(keys[:2], scale_pixels(images))
-        top = 0.1 * jax.random.normal(keys[2], params["top"].shape)
-        params["top"] = top
-        params["down"], params["up_sample"] = self._init_down(keys[3], images.shape, top, ups)
-        return params
+        x = scale_pixels(images)
+        top = 0.1 * jax.random.normal(keys[2], (self.levels[-1].deterministic,))
+        down_sample, up, ups = self._init_up(keys[:2], x)
+        down, up_sample = self._init_down(keys[3], images.shape, top, ups)
+        return {
+            "top": top,
+            "likelihood": self.likelihood.init(x),
+            "down_sample": down_sample,
+            "up": up,
+            "down": down,
+            "up_sample": up_sample,
+        }
 
     def _init_up(self, keys, h):
         samplers, stacks, statistics = [], [], []

@@ -107,7 +107,7 @@ def _schedule(settings: ConfigDict) -> optax.Schedule:
         settings.learning_rate,
         settings.warmup_steps,
         settings.schedule,
-        settings.n_steps,
+        settings.cosine_steps,
         settings.decay_steps,
         settings.decay_factor,
     )

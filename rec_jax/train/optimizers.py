@@ -12,13 +12,14 @@ def learning_rate_schedule(
     learning_rate: float,
     warmup_steps: int,
     schedule: str,
-    n_steps: int,
+    cosine_steps: int,
     decay_steps: Sequence[int] = (),
     decay_factor: float = 1.0,
 ) -> optax.Schedule:
     """count -> learning rate of update count (from 0): a linear warm-up times a decay.
 
-    piecewise: decay_factor ^ #{s in decay_steps: s <= count}.  cosine: (1 + cos(pi count / n_steps)) / 2.
+    piecewise: decay_factor ^ #{s in decay_steps: s <= count}.  cosine: (1 + cos(pi count / cosine_steps)) / 2,
+    whatever step the run stops at.
 
     Raises:
       ConfigError: for another schedule.
@@ -29,7 +30,7 @@ def learning_rate_schedule(
     def rate(count):
         warmup = jnp.minimum(1.0, (count + 1) / max(warmup_steps, 1))
         if schedule == "cosine":
-            decay = 0.5 * (1.0 + jnp.cos(jnp.pi * jnp.minimum(count / n_steps, 1.0)))
+            decay = 0.5 * (1.0 + jnp.cos(jnp.pi * jnp.minimum(count / cosine_steps, 1.0)))
         else:
             decay = decay_factor ** sum(jnp.asarray(count >= step, jnp.float32) for step in decay_steps)
         return learning_rate * warmup * decay

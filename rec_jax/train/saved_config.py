@@ -13,8 +13,7 @@ from rec_jax.core.messages import one_line
 
 FILE_NAME = "config.json"
 
-# What may change between two starts of one run: nothing here moves a trained number except n_steps, which
-# says how far to go (and stretches a cosine schedule).
+# What may change between two starts of one run: nothing here moves a trained number.
 _FREE_SECTIONS = ("coder", "evaluate")
 _FREE_FIELDS = (
     "data.data_dir",
