@@ -26,7 +26,7 @@ def bench_command(model: str, quick: bool, say: Callable[[str], None]) -> dict[s
         for verb, source, target in (("compress", "in.png", "out.rec"), ("decompress", "out.rec", "out.png")):
             words = [verb, source, target, *option]
             row[f"{verb}_cold_s"] = _process_s(words, folder)
-            row[f"{verb}_warm_s"] = float(np.median([_process_s(words, folder) for _ in range(1 if quick else 5)]))
+            row[f"{verb}_warm_s"] = float(np.median([_process_s(words, folder) for _ in range(1 if quick else 3)]))
             say(f"rec-jax {verb}: cold cache {row[f'{verb}_cold_s']:.1f} s, warm {row[f'{verb}_warm_s']:.1f} s")
         if not np.array_equal(read_image(folder / "out.png"), image):
             raise RuntimeError("the command did not give the pixels back")

@@ -57,8 +57,8 @@ def measure(config: Any, unroll: bool, batch_size: int, n_calls: int) -> dict[st
     for name, f in (("forward", loss), ("gradient", jax.value_and_grad(loss))):
         compile_s, compiled = timed_compile(f, *args, compiler_options=options)
         first_s, _ = timed(compiled, *args)
-        n_more = n_calls if first_s < 5.0 else 1
-        step_s = float(np.median([timed(compiled, *args)[0] for _ in range(n_more)]))
+        slow = first_s > 5.0  # then the first call is as good as any
+        step_s = first_s if slow else float(np.median([timed(compiled, *args)[0] for _ in range(n_calls)]))
         result |= {f"{name}_compile_s": compile_s, f"{name}_s": step_s}
     return result
 
