@@ -3,8 +3,7 @@
 python launch.py --config=configs/cifar10_rvae.py --workdir=runs/x --mode=train      # resumes by itself
 python launch.py --config=configs/cifar10_rvae.py:quick --config.coder.omega=4 ...   # small, and an override
 
-On several hosts every process runs this with one shared --workdir and --coordinator=HOST:PORT --num_processes=N
---process_id=I (--coordinator=auto on a cluster). Failures are one line and exit code 1.
+On several hosts: the same command with --coordinator=HOST:PORT --num_processes=N --process_id=I in every process.
 """
 
 import dataclasses
@@ -18,7 +17,7 @@ from ml_collections import ConfigDict, config_flags
 
 from rec_jax.core.compilation import enable_compilation_cache
 from rec_jax.core.errors import ConfigError, RecError
-from rec_jax.core.messages import is_warning_or_ours, one_line, unknown_field_line
+from rec_jax.core.messages import flag_error_line, is_warning_or_ours, one_line
 from rec_jax.train.parallel import initialize_processes
 
 _CALIBRATION_IMAGES = 128
@@ -69,10 +68,9 @@ def export(config: ConfigDict, workdir: Path, path: Path) -> None:
 
 
 def sweep(config: ConfigDict, workdir: Path, all_overrides: list[dict]) -> None:
-    """Trains and evaluates config with each of the overrides, in WORKDIR/NAME=VALUE,...
+    """Trains and evaluates config with each of the overrides in WORKDIR/NAME=VALUE,...; skips finished ones.
 
-    Finished ones are skipped, and one that fails does not stop the next. Overrides that move no trained number share
-    the weights of workdir itself.
+    Overrides that move no trained number share the weights of workdir itself. A failure does not stop the next run.
     """
     from rec_jax.train.checkpoint import link_checkpoints
     from rec_jax.train.saved_config import training_difference, with_overrides, write_config
@@ -106,31 +104,26 @@ def _evaluators(config: ConfigDict) -> list:
     from rec_jax.evaluate.elbo import elbo_evaluator
     from rec_jax.models import make_model
 
-    n_images = config.train.evaluate_images
-    if not (n_images and config.train.evaluate_every):
+    if not (config.train.evaluate_images and config.train.evaluate_every):
         return []
     source = make_source(config.data, "test")
     source = CenterCrops(source, config.data.patch) if config.data.patch else source
-    images = np.stack([source[i] for i in range(min(n_images, len(source)))])
+    images = np.stack([source[i] for i in range(min(config.train.evaluate_images, len(source)))])
     return [elbo_evaluator(make_model(config.model), images, config.seed, config.evaluate.batch_size)]
 
 
 def _load_sweep() -> list[dict]:
     path = config_flags.get_config_filename(flags.FLAGS["config"]).partition(":")[0]
-    module = runpy.run_path(path)
-    if "sweep" not in module:
+    if (sweep_of := runpy.run_path(path).get("sweep")) is None:
         raise ConfigError(f"{path} has no sweep() that returns a list of overrides: write one or use another --mode")
-    return module["sweep"]()
+    return sweep_of()
 
 
 def _parse(argv: list[str]) -> list[str]:
-    """absl's flags, but any mistake in them is one line."""
     try:
         return flags.FLAGS(argv)
-    except (AttributeError, KeyError) as error:
-        sys.exit(f"launch.py: {unknown_field_line(error, argv)}")
-    except (flags.Error, ValueError, TypeError, OSError) as error:
-        sys.exit(f"launch.py: {one_line(error)}")
+    except (flags.Error, AttributeError, KeyError, ValueError, TypeError, OSError) as error:
+        sys.exit(f"launch.py: {flag_error_line(error, argv)}")
 
 
 def main(argv: list[str]) -> None:
@@ -142,12 +135,12 @@ def main(argv: list[str]) -> None:
         enable_compilation_cache()
         initialize_processes(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
         config, workdir = _CONFIG.value, Path(_WORKDIR.value)
-        if _MODE.value == "export":
-            export(config, workdir, Path(_OUTPUT.value or workdir / "model.safetensors"))
-        elif _MODE.value == "sweep":
-            sweep(config, workdir, _load_sweep())
-        else:
-            {"train": train, "evaluate": evaluate}[_MODE.value](config, workdir)
+        {
+            "train": lambda: train(config, workdir),
+            "evaluate": lambda: evaluate(config, workdir),
+            "export": lambda: export(config, workdir, Path(_OUTPUT.value or workdir / "model.safetensors")),
+            "sweep": lambda: sweep(config, workdir, _load_sweep()),
+        }[_MODE.value]()
     except (RecError, OSError) as error:
         sys.exit(f"launch.py: {one_line(error)}")
     except KeyboardInterrupt:

@@ -14,6 +14,7 @@ import orbax.checkpoint as ocp
 from jax.sharding import SingleDeviceSharding
 
 from rec_jax.core.errors import ConfigError, MissingFile
+from rec_jax.core.messages import one_line
 from rec_jax.train.state import TrainState
 
 _FOLDER = "checkpoints"
@@ -52,7 +53,11 @@ class Checkpoints:
         return self._manager.latest_step()
 
     def save(self, state: TrainState) -> None:
-        """Writes state under its own step and removes checkpoints beyond `keep`; a step already there is left."""
+        """Writes state under its own step and removes checkpoints beyond `keep`; a step already there is left.
+
+        Raises:
+          OSError: if it cannot be written; the earlier checkpoints stay.
+        """
         step = int(state.step)
         if step == self._manager.latest_step():
             return
@@ -64,8 +69,14 @@ class Checkpoints:
             training=save(training),
             position=ocp.args.JsonSave({"step": step, **self._position}),
         )
-        self._manager.save(step, args=items)
-        self._manager.wait_until_finished()
+        try:
+            self._manager.save(step, args=items)
+            self._manager.wait_until_finished()
+        except (OSError, ValueError, RuntimeError) as error:  # a full disk is any of them
+            raise OSError(
+                f"{self._workdir}: the checkpoint of step {step} could not be written ({one_line(error)[:300]}); "
+                f"earlier ones are kept: make room and give the same command again"
+            ) from error
 
     def restore(self, step: int, abstract: TrainState) -> TrainState:
         """The state saved at step, with the shapes and shardings of abstract.

@@ -7,7 +7,7 @@ import pytest
 import launch
 from rec_jax.codec.model_file import read_model_file
 from rec_jax.core.errors import RecError
-from rec_jax.core.messages import one_line, unknown_field_line
+from rec_jax.core.messages import flag_error_line, one_line
 from rec_jax.train.saved_config import read_config
 from tests.train.tiny import tiny_config
 
@@ -62,7 +62,7 @@ def test_a_sweep_shares_weights_skips_what_is_done_and_survives_a_failure(config
 )
 def test_a_mistake_on_the_command_line_is_one_line(tmp_path, flag, message):
     command = [sys.executable, "launch.py", "--config=configs/quickstart.py:quick", f"--workdir={tmp_path}", flag]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
     assert done.returncode == 1
     assert done.stderr.endswith(f"{message}\n") and done.stderr.count("\n") == 1 and done.stdout == ""
     assert not list(tmp_path.iterdir())
@@ -72,4 +72,5 @@ def test_quoted_tracebacks_shrink_to_what_was_meant():
     quoted = "flag: Traceback (most recent call last):\n  File x\n    raise ValueError(...)\nValueError: have 'quick'\n"
     assert one_line(ValueError(quoted)) == "have 'quick'"
     assert one_line(ValueError("one\n  two")) == "one two"
-    assert unknown_field_line(KeyError("'xyz'"), ["--config.xyz=1"]) == "--config.xyz=1: the config has no field 'xyz'"
+    assert flag_error_line(KeyError("'xyz'"), ["--config.xyz=1"]) == "--config.xyz=1: the config has no field 'xyz'"
+    assert flag_error_line(ValueError(quoted), []) == "have 'quick'"

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from rec_jax.core.errors import ConfigError, MissingFile, TrainingDiverged
-from rec_jax.train.checkpoint import restore_params
+from rec_jax.train.checkpoint import Checkpoints, restore_params
 from rec_jax.train.loop import train
 from rec_jax.train.saved_config import read_config
 from rec_jax.train.writers import read_rows
@@ -81,6 +81,20 @@ def test_divergence_names_its_first_step_and_keeps_the_last_checkpoint(tmp_path,
     else:
         with pytest.raises(MissingFile):
             restore_params(tmp_path)
+
+
+def test_a_checkpoint_that_cannot_be_written_is_one_line_and_the_last_one_stays(finished, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise ValueError("RESOURCE_EXHAUSTED:\n  write failed: No space left on device")
+
+    _, state = finished
+    with Checkpoints(tmp_path, 2) as checkpoints:
+        checkpoints.save(state)
+        monkeypatch.setattr(checkpoints._manager, "save", full)
+        with pytest.raises(OSError, match="the checkpoint of step 13 .*No space left on device") as error:
+            checkpoints.save(state._replace(step=state.step + 1))
+    assert "\n" not in str(error.value)
+    assert_equal_trees(restore_params(tmp_path), state.ema_params)
 
 
 def test_a_folder_without_checkpoints_is_named(tmp_path):

@@ -25,13 +25,13 @@ def start(workdir, **options):
 
 
 def finish(process):
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=240)
     assert process.returncode == 0, errors
 
 
 def kill_at(process, workdir, step):
     """SIGKILL as soon as the row of that step is written, somewhere in the evaluation, the save or the steps after."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while max((row["step"] for row in read_rows(workdir / "metrics.jsonl")), default=0) < step:
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < deadline
