@@ -14,15 +14,17 @@ def one_line(error: BaseException) -> str:
     return re.sub(r"\s+", " ", text).strip()
 
 
-def unknown_field_line(error: BaseException, arguments: Sequence[str]) -> str:
-    """What a KeyError or AttributeError of ml_collections says of --config.a.b=... where there is no a.b.
+def flag_error_line(error: BaseException, arguments: Sequence[str]) -> str:
+    """What is wrong with a command line that absl and ml_collections could not parse.
 
-    arguments: the command line, in which the override is looked for.
+    A KeyError or AttributeError is an override --config.a.b=... where there is no a.b; arguments, the command line,
+    tell which.
     """
-    text = str(error)
-    field = re.search(r"'(\w+)", text)
-    name = field[1] if field else text
-    close = re.search(r'Did you mean "(\w+)"', text)
+    if not isinstance(error, KeyError | AttributeError):
+        return one_line(error)
+    field = re.search(r"'(\w+)", str(error))
+    name = field[1] if field else str(error)
+    close = re.search(r'Did you mean "(\w+)"', str(error))
     given = next((word for word in arguments if word.startswith("--config.") and name in word), f"--config...{name}")
     return f"{given}: the config has no field {name!r}" + (f"; did you mean {close[1]!r}?" if close else "")
 
