@@ -5,10 +5,20 @@ import dataclasses
 from rec_jax.coders.base import Coder
 from rec_jax.coders.beam_search import BeamSearchCoder
 from rec_jax.coders.index import IndexCoder
+from rec_jax.coders.ordered import OrderedCoder
+from rec_jax.coders.poisson import PoissonCoder
 from rec_jax.coders.step_counts import StepCountModel
 from rec_jax.core.errors import ConfigError
 
-__all__ = ["BeamSearchCoder", "Coder", "IndexCoder", "StepCountModel", "make_coder"]
+__all__ = [
+    "BeamSearchCoder",
+    "Coder",
+    "IndexCoder",
+    "OrderedCoder",
+    "PoissonCoder",
+    "StepCountModel",
+    "make_coder",
+]
 
 
 def make_coder(kind: str, **options) -> Coder:
@@ -21,8 +31,12 @@ def make_coder(kind: str, **options) -> Coder:
             coder_class = BeamSearchCoder
         case "index":
             coder_class = IndexCoder
+        case "ordered":
+            coder_class = OrderedCoder
+        case "poisson":
+            coder_class = PoissonCoder
         case _:
-            raise ConfigError(f"coder.kind={kind!r} is unknown; have beam_search, index")
+            raise ConfigError(f"coder.kind={kind!r} is unknown; have beam_search, index, ordered, poisson")
     allowed = [field.name for field in dataclasses.fields(coder_class)]
     if unknown := sorted(set(options) - set(allowed)):
         raise ConfigError(f"coder {kind} has no option {unknown[0]!r}; it has {', '.join(allowed)}")

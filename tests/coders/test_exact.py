@@ -1,0 +1,45 @@
+"""The exact coders give z ~ q, by Kolmogorov-Smirnov tests, in KL + log2(KL + 1) + 6 bits at most, on average."""
+
+import jax
+import numpy as np
+import pytest
+from scipy import stats
+
+from rec_jax.coders import make_coder
+from rec_jax.core.gaussian import DiagGaussian
+from rec_jax.core.prng import child_key, coder_key
+
+N_CALLS = 5000
+P_VALUE = 1e-3
+
+# (mu, rho) of one-dimensional targets under p = N(0.5, 2^2), in p's coordinates; the largest log q/p in nats
+WIDE, SHARP, FAR = (0.3, 0.8), (0.5, 0.01), (2.4, 0.4)  # 0.3, 4.7, 4.3
+SHARPEST, FARTHEST = (-0.7, 1e-4), (3.6, 0.5)  # 9.5, 9.3
+SEARCHES = [WIDE, SHARP, FAR]  # of coders whose time is exp(D_inf)
+SPLITS = [WIDE, SHARP, FAR, SHARPEST, FARTHEST]
+EXACT = {
+    "poisson": (make_coder("poisson"), SEARCHES),
+}
+CASES = [(name, target) for name, (_, targets) in EXACT.items() for target in targets]
+
+
+def run(coder, mu, rho, n_calls=N_CALLS, seed=0):
+    """(z in units of q [N], bits of each call, KL in bits); q is the same in all calls, the keys differ."""
+    p = DiagGaussian(np.float32([0.5]), np.float32([2.0]))
+    q = DiagGaussian(np.float32([0.5 + 2.0 * mu]), np.float32([2.0 * rho]))
+    keys = jax.vmap(child_key, (None, 0))(coder_key(seed), np.arange(n_calls))
+    codes, info = jax.device_get(jax.jit(jax.vmap(coder.encode, (0, None, None)))(keys, q, p))
+    assert not info.overflow.any()
+    z = np.asarray(jax.jit(jax.vmap(coder.decode, (0, None, 0)))(keys, p, codes), np.float64)[:, 0]
+    ratio = stats.norm.logpdf(z, q.loc, q.scale) - stats.norm.logpdf(z, p.loc, p.scale)
+    np.testing.assert_allclose(info.log_ratio_nats, ratio, atol=5e-3)
+    some = range(0, n_calls, 10)
+    bits = [coder.index_bits(jax.tree.map(lambda x, i=i: x[i], codes)) for i in some]
+    return (z - q.loc) / q.scale, np.array(bits), float(info.kl_nats[0]) / np.log(2.0)
+
+
+@pytest.mark.parametrize(("name", "target"), CASES)
+def test_z_follows_q_at_the_length_of_the_theorem(name, target):
+    e, bits, kl_bits = run(EXACT[name][0], *target)
+    assert stats.kstest(e, "norm").pvalue > P_VALUE
+    assert kl_bits - 0.5 < bits.mean() < kl_bits + np.log2(kl_bits + 1.0) + 6.0
