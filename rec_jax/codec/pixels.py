@@ -47,7 +47,8 @@ class PixelCoder:
 
     def _probabilities(self, values: np.ndarray, channel: int) -> np.ndarray:
         x = scale_pixels(values, np)
-        return bin_probabilities(self._likelihood.components(self._shared, self._outputs, x, channel, np))
+        with np.errstate(all="ignore"):  # of a network that put out infinities; `quantise` answers them
+            return bin_probabilities(self._likelihood.components(self._shared, self._outputs, x, channel, np))
 
 
 _EDGES = np.arange(1, N_VALUES) / N_VALUES - 0.5  # between the bins; the outer bins reach to infinity
