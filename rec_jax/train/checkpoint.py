@@ -6,6 +6,7 @@ position             JSON: where in the data and in the keys the run stands, for
 """
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from rec_jax.core.messages import one_line
 from rec_jax.train.state import TrainState
 
 _FOLDER = "checkpoints"
+_OVERHEAD_BYTES = 4 << 20  # of a checkpoint's hundreds of small files
 _ITEMS = {"params": "tree", "ema_params": "tree", "training": "tree", "position": "json"}
 
 
@@ -61,6 +63,7 @@ class Checkpoints:
         step = int(state.step)
         if step == self._manager.latest_step():
             return
+        self._check_room(state)
         save = ocp.args.StandardSave
         training = {"step": state.step, "opt_state": state.opt_state, "totals": state.totals}
         items = ocp.args.Composite(
@@ -72,11 +75,22 @@ class Checkpoints:
         try:
             self._manager.save(step, args=items)
             self._manager.wait_until_finished()
-        except (OSError, ValueError, RuntimeError) as error:  # a full disk is any of them
-            raise OSError(
-                f"{self._workdir}: the checkpoint of step {step} could not be written ({one_line(error)[:300]}); "
-                f"earlier ones are kept: make room and give the same command again"
-            ) from error
+        except (OSError, ValueError, RuntimeError) as error:  # a disk that fails is any of them
+            raise OSError(self._not_written(step, one_line(error)[:300])) from error
+
+    def _check_room(self, state: TrainState) -> None:
+        """Refuses before orbax has half written: it reports a full disk in pages."""
+        needed = int(1.1 * sum(leaf.nbytes for leaf in jax.tree.leaves(state))) + _OVERHEAD_BYTES
+        free = shutil.disk_usage(self._manager.directory).free
+        if free < needed:
+            room = f"no space left: {needed >> 20} MiB are needed, {free >> 20} MiB are free"
+            raise OSError(self._not_written(int(state.step), room))
+
+    def _not_written(self, step: int, why: str) -> str:
+        return (
+            f"{self._workdir}: the checkpoint of step {step} could not be written ({why}); "
+            f"earlier ones are kept: make room and give the same command again"
+        )
 
     def restore(self, step: int, abstract: TrainState) -> TrainState:
         """The state saved at step, with the shapes and shardings of abstract.

@@ -1,3 +1,5 @@
+import shutil
+
 import jax
 import numpy as np
 import pytest
@@ -84,16 +86,21 @@ def test_divergence_names_its_first_step_and_keeps_the_last_checkpoint(tmp_path,
 
 
 def test_a_checkpoint_that_cannot_be_written_is_one_line_and_the_last_one_stays(finished, tmp_path, monkeypatch):
-    def full(*_, **__):
-        raise ValueError("RESOURCE_EXHAUSTED:\n  write failed: No space left on device")
+    def broken(*_, **__):
+        raise ValueError("RESOURCE_EXHAUSTED:\n  write failed: quota")
 
     _, state = finished
+    later = state._replace(step=state.step + 1)
     with Checkpoints(tmp_path, 2) as checkpoints:
         checkpoints.save(state)
-        monkeypatch.setattr(checkpoints._manager, "save", full)
-        with pytest.raises(OSError, match="the checkpoint of step 13 .*No space left on device") as error:
-            checkpoints.save(state._replace(step=state.step + 1))
-    assert "\n" not in str(error.value)
+        monkeypatch.setattr(checkpoints._manager, "save", broken)
+        with pytest.raises(OSError, match="the checkpoint of step 13 .*quota") as error:
+            checkpoints.save(later)
+        assert "\n" not in str(error.value)
+        full = shutil.disk_usage(tmp_path)._replace(free=1 << 20)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
+        with pytest.raises(OSError, match="step 13 .*no space left: 4 MiB are needed, 1 MiB are free"):
+            checkpoints.save(later)
     assert_equal_trees(restore_params(tmp_path), state.ema_params)
 
 

@@ -77,7 +77,7 @@ def test_training_lowers_the_loss_and_ema_follows(compiled):
     for _ in range(30):
         state, metrics = step(state, batch(0))
         losses.append(float(metrics.loss_nats_per_dim))
-    assert np.mean(losses[-5:]) < 0.8 * losses[0]
+    assert np.mean(losses[-5:]) < 0.9 * losses[0]
     assert not equal(state.params, state.ema_params)
     assert int(state.totals.n_steps) == 30
     assert summarise(state.totals)["loss_bpd"] == pytest.approx(np.mean(losses) / np.log(2), rel=1e-5)

@@ -35,7 +35,7 @@ def first_weight(step, params):
 
 def slow_first_weight(step, params):
     """The same, leaving time to be killed."""
-    time.sleep(0.1)
+    time.sleep(0.05)
     yield from first_weight(step, params)
 
 
