@@ -1,0 +1,210 @@
+"""The tree coder beyond the conformance tests: its groups, codebook, search and the numbers of steps it offers."""
+
+import dataclasses
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from rec_jax.coders import StepCountModel, make_coder
+from rec_jax.coders.tree import TreeCode, TreeCoder
+from rec_jax.coders.tree_codebook import first_path, make_groups, replay, sequence, windows_of
+from rec_jax.coders.tree_rates import level_table, offered_steps
+from rec_jax.coders.tree_search import _select, _window_scores, search
+from rec_jax.core.errors import ConfigError
+from rec_jax.core.gaussian import DiagGaussian, log_ratio
+from rec_jax.core.prng import child_key, coder_key
+from rec_jax.core.units import nats_to_bits
+
+KEY = coder_key(3)
+
+
+def make_target(rng, n_dims, nats, shape=0.2):
+    """In the prior's coordinates, about `nats` nats unevenly spread."""
+    share = rng.gamma(shape, size=n_dims)
+    kl = nats * share / share.sum()
+    loc = rng.normal(size=n_dims) * np.sqrt(-np.expm1(-2.0 * kl))
+    return DiagGaussian(np.float32(loc), np.float32(np.exp(-kl)))
+
+
+def standard(n_dims):
+    return DiagGaussian(np.zeros(n_dims, np.float32), np.ones(n_dims, np.float32))
+
+
+@pytest.mark.parametrize(("n_dims", "n_steps"), [(1, 0), (1, 5), (7, 3), (50, 50), (50, 7), (5, 90), (128, 11)])
+def test_groups_hold_every_dim_once(n_dims, n_steps):
+    groups = make_groups(n_dims, n_steps, n_candidates=16, length=4096)
+    lead = min(max(n_steps - 1, 0), 2)
+    steps = np.arange(max(n_steps, 1))
+    sizes = np.asarray(groups.size(steps))
+    assert sizes.sum() == n_dims and not sizes[:lead].any()
+    assert sizes[lead:].max() - sizes[lead:].min() <= 1
+    members = np.asarray(groups.group_of(np.arange(n_dims)))
+    np.testing.assert_array_equal(np.bincount(members, minlength=len(steps)), sizes)
+    assert np.all(np.diff(members) >= 0)
+
+
+@pytest.mark.parametrize(
+    ("m", "length", "lead"), [(16, 4096, 2), (4, 4096, 5), (64, 4096, 1), (65, 4096, 0), (2, 64, 5)]
+)
+def test_the_empty_steps_lead_to_as_many_paths_as_there_are_windows(m, length, lead):
+    assert int(make_groups(100, 50, m, length).lead) == lead
+
+
+def test_replay_reads_the_windows_that_the_path_names():
+    n_dims, n_steps, m, length = 40, 3, 4, 64
+    indices = jnp.array([2, 0, 3, 1], jnp.uint32)  # the last lies beyond n_steps
+    z = np.asarray(replay(KEY, n_steps, indices, n_dims, m, length))
+    groups, path = make_groups(n_dims, n_steps, m, length), first_path(KEY)
+    for step in range(n_steps):
+        window = int(windows_of(path, m, length)[indices[step]])
+        start, size = int(groups.start(step)), int(groups.size(step))
+        wanted = np.roll(np.asarray(sequence(KEY, step, 0, length)), -window)[:size]
+        np.testing.assert_array_equal(z[start : start + size], wanted)
+        path = child_key(path, indices[step])
+
+
+@pytest.mark.parametrize("n_dims", [50, 150])  # within one sequence; wider than a sequence
+def test_window_scores_are_the_log_ratios_of_the_windows(n_dims):
+    length, rng = 64, np.random.default_rng(0)
+    linear, quadratic = rng.normal(size=(2, n_dims)).astype(np.float32)
+    padded = [jnp.pad(jnp.asarray(x), (0, length)) for x in (linear, quadratic)]
+    found = jax.vmap(
+        lambda key: _window_scores(key, *padded, make_groups(n_dims, 1, 4, length), jnp.int32(0), length),
+        axis_name="chunk",
+    )(KEY[None])[0]
+    parts = [np.asarray(sequence(KEY, 0, part, length)) for part in range(-(-n_dims // length))]
+    for window in (0, 1, 40, 63):
+        z = np.concatenate([np.roll(part, -window) for part in parts])[:n_dims]
+        np.testing.assert_allclose(found[window], linear @ z + quadratic @ z**2, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("n_best", [1, 5, 30])
+def test_select_keeps_the_best(n_best):
+    scores = np.random.default_rng(n_best).normal(size=(8, 4)).astype(np.float32)
+    scores[3] = -np.inf
+    parents, candidates, there, best = map(np.asarray, _select(jnp.asarray(scores), n_best))
+    expected = min(n_best, 28)
+    assert best == scores.max() and there.sum() == expected
+    found = scores[parents[there], candidates[there]]
+    np.testing.assert_array_equal(np.sort(found), np.sort(scores.ravel())[-expected:])
+    assert len(set(zip(parents[there], candidates[there], strict=True))) == expected
+
+
+def test_select_of_equal_scores_keeps_no_more_than_it_may():
+    parents, candidates, there, _ = _select(jnp.zeros((8, 4)), 5)
+    assert there.all() and len(set(zip(np.asarray(parents), np.asarray(candidates), strict=True))) == 5
+
+
+def test_a_beam_that_holds_all_paths_finds_the_best_code():
+    """Against all 4^3 codes, decoded one by one."""
+    n_dims, n_steps, m, length = 30, 3, 4, 64
+    target = make_target(np.random.default_rng(1), n_dims, 5.0)
+    batch = jax.tree.map(lambda x: jnp.asarray(x)[None], target)
+    found = search(KEY[None], batch, jnp.array([n_steps]), n_steps, m, 64, length)[0]
+    codes = jnp.array(list(itertools.product(range(m), repeat=n_steps)), jnp.uint32)
+    z = jax.vmap(lambda indices: replay(KEY, n_steps, indices, n_dims, m, length))(codes)
+    ratios = np.asarray(log_ratio(z, target, standard(n_dims)).sum(1))
+    np.testing.assert_array_equal(found, codes[ratios.argmax()])
+
+
+def test_more_beams_send_better_samples():
+    q = make_target(np.random.default_rng(2), 400, 30.0)
+    ratios = []
+    for n_beams in (1, 16, 256):
+        coder = TreeCoder(n_candidates=8, n_beams=n_beams, sequence_length=1024, max_nats=64.0)
+        keys = jax.vmap(child_key, (None, 0))(KEY, np.arange(8))
+        many = jax.tree.map(lambda x: np.broadcast_to(x, (8, *x.shape)), (q, standard(400)))
+        ratios.append(float(coder.encode_batch(keys, *many)[1].log_ratio_nats.mean()))
+    assert ratios[0] < ratios[1] < ratios[2]
+
+
+def test_it_sends_fewer_bits_than_beam_search():
+    """Index and steps of both, less the log q/p that they bought; no step count is learned."""
+    n_dims, n_calls = 1500, 6
+    rng = np.random.default_rng(3)
+    q = jax.tree.map(lambda *x: np.stack(x), *(make_target(rng, n_dims, 40.0, shape=0.05) for _ in range(n_calls)))
+    p = jax.tree.map(lambda x: np.broadcast_to(x, (n_calls, n_dims)), standard(n_dims))
+    keys = jax.vmap(child_key, (None, 0))(KEY, np.arange(n_calls))
+    excess = {}
+    for kind, options in {"tree": {}, "beam_search": {}}.items():
+        coder = make_coder(kind, max_nats=128.0, **options)
+        codes, info = jax.device_get(coder.encode_batch(keys, q, p))
+        bits = sum(coder.index_bits(jax.tree.map(lambda x, i=i: x[i], codes)) for i in range(n_calls))
+        excess[kind] = (bits - nats_to_bits(info.log_ratio_nats.sum())) / nats_to_bits(info.kl_nats.sum())
+    assert excess["tree"] < 0.25 and excess["tree"] < excess["beam_search"] - 0.1
+
+
+def test_a_faint_target_costs_a_few_bits():
+    q = make_target(np.random.default_rng(4), 2000, 1.5, shape=0.05)
+    coder = TreeCoder(n_beams=64)
+    code, _ = coder.encode(KEY, q, standard(2000))
+    assert coder.index_bits(jax.device_get(code)) <= 12.0
+
+
+def test_offered_steps_are_few_and_reach_the_ends():
+    offered = offered_steps(1500, 1.386, 1.5)
+    assert offered[:2] == (0, 1) and offered[-1] == 1500 and len(offered) < 50
+    assert list(offered) == sorted(set(offered))
+
+
+def test_the_nearest_number_of_steps_is_chosen():
+    coder = TreeCoder()
+    offered = np.array(coder.offered)
+    kl = np.linspace(0.0, coder.max_nats, 5000).astype(np.float32)
+    chosen = np.asarray(coder.choose_steps(kl))
+    roots = np.sqrt(offered * coder.step_nats)
+    nearest = offered[np.abs(roots - np.sqrt(kl * coder.rate)[:, None]).argmin(1)]
+    assert np.mean(chosen == nearest) > 0.999 and chosen[0] == 0
+
+
+@pytest.mark.parametrize("model", [None, StepCountModel(300, 250, 200)])
+def test_numbers_of_steps_survive_their_tables(model):
+    coder = TreeCoder(step_counts=model, block_size=10, max_nats=64.0)
+    counts = np.array(coder.offered)[[0, 3, 1, len(coder.offered) - 1]].astype(np.int32)
+    indices = np.zeros((4, coder.max_steps), np.uint32)
+    indices[np.arange(coder.max_steps) < counts[:, None]] = 1
+    p = standard(37)
+    values, tables = coder.symbols(TreeCode(counts, indices), p)
+    assert all(np.all(v < t.size) for v, t in zip(values, tables, strict=True))
+    runs = iter(zip(values, tables, strict=True))
+
+    def read(table, n):
+        expected, written = next(runs)
+        assert table == written and n == len(expected)
+        return expected
+
+    back = coder.from_symbols(coder.read_symbols(read, p), p)
+    np.testing.assert_array_equal(back.n_steps, counts)
+    np.testing.assert_array_equal(back.indices, indices)
+
+
+def test_a_learned_table_is_cheap_near_its_centre():
+    offered = offered_steps(1500, 1.386, 1.5)
+    near = int(np.searchsorted(offered, 300))
+    learned = level_table(StepCountModel(300, 245, 160), np.array([]), offered)
+    assert learned.bits(np.array([near])) < 4.0 < level_table(None, np.array([]), offered).bits(np.array([near]))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"n_candidates": 1},
+        {"n_beams": 0},
+        {"n_candidates": 1 << 13, "n_beams": 1 << 13},
+        {"sequence_length": 1000},
+        {"rate": 0.0},
+        {"spacing": float("nan")},
+        {"max_nats": float("inf")},
+        {"block_size": 0},
+    ],
+)
+def test_impossible_options_are_refused(options):
+    with pytest.raises(ConfigError, match=f"coder.*{next(iter(options))}"):
+        make_coder("tree", **options)
+
+
+def test_equal_options_make_equal_coders():
+    assert TreeCoder() == dataclasses.replace(make_coder("tree")) and hash(TreeCoder()) == hash(make_coder("tree"))
