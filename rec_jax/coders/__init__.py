@@ -2,8 +2,11 @@
 
 import dataclasses
 
+from rec_jax.coders.a_star import AStarCoder
 from rec_jax.coders.base import Coder
 from rec_jax.coders.beam_search import BeamSearchCoder
+from rec_jax.coders.greedy_poisson import GreedyPoissonCoder
+from rec_jax.coders.greedy_rejection import GreedyRejectionCoder
 from rec_jax.coders.index import IndexCoder
 from rec_jax.coders.ordered import OrderedCoder
 from rec_jax.coders.poisson import PoissonCoder
@@ -11,8 +14,11 @@ from rec_jax.coders.step_counts import StepCountModel
 from rec_jax.core.errors import ConfigError
 
 __all__ = [
+    "AStarCoder",
     "BeamSearchCoder",
     "Coder",
+    "GreedyPoissonCoder",
+    "GreedyRejectionCoder",
     "IndexCoder",
     "OrderedCoder",
     "PoissonCoder",
@@ -35,8 +41,17 @@ def make_coder(kind: str, **options) -> Coder:
             coder_class = OrderedCoder
         case "poisson":
             coder_class = PoissonCoder
+        case "a_star":
+            coder_class = AStarCoder
+        case "greedy_rejection":
+            coder_class = GreedyRejectionCoder
+        case "greedy_poisson":
+            coder_class = GreedyPoissonCoder
         case _:
-            raise ConfigError(f"coder.kind={kind!r} is unknown; have beam_search, index, ordered, poisson")
+            raise ConfigError(
+                f"coder.kind={kind!r} is unknown; have a_star, beam_search, greedy_poisson, "
+                "greedy_rejection, index, ordered, poisson"
+            )
     allowed = [field.name for field in dataclasses.fields(coder_class)]
     if unknown := sorted(set(options) - set(allowed)):
         raise ConfigError(f"coder {kind} has no option {unknown[0]!r}; it has {', '.join(allowed)}")

@@ -13,6 +13,7 @@ N_CALLS = 4000
 KNOBS = {
     "index": [dict(selection="sampled", epsilon=0.0, extra_nats=x) for x in (0.0, 0.75, 1.5)],
     "ordered": [dict(epsilon=0.0, extra_nats=x) for x in (0.0, 0.75, 1.5)],
+    "a_star": [dict(max_depth=d) for d in (2, 4, 6)],
 }
 
 

@@ -19,6 +19,11 @@ SEARCHES = [WIDE, SHARP, FAR]  # of coders whose time is exp(D_inf)
 SPLITS = [WIDE, SHARP, FAR, SHARPEST, FARTHEST]
 EXACT = {
     "poisson": (make_coder("poisson"), SEARCHES),
+    "a_star, dyadic": (make_coder("a_star"), SPLITS),
+    "a_star, sample": (make_coder("a_star", split="sample"), [FAR]),
+    "greedy_rejection": (make_coder("greedy_rejection"), SEARCHES),
+    "greedy_poisson, dyadic": (make_coder("greedy_poisson"), SPLITS),
+    "greedy_poisson, sample": (make_coder("greedy_poisson", split="sample"), [FAR]),
 }
 CASES = [(name, target) for name, (_, targets) in EXACT.items() for target in targets]
 

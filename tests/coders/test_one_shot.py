@@ -14,6 +14,10 @@ CODERS = {
     "index sampled": (make_coder("index", selection="sampled"), 3),
     "ordered": (make_coder("ordered"), 3),
     "poisson": (make_coder("poisson"), 3),
+    "a_star": (make_coder("a_star"), 1),
+    "a_star, limited": (make_coder("a_star", max_depth=8), 1),
+    "greedy_rejection": (make_coder("greedy_rejection"), 1),
+    "greedy_poisson": (make_coder("greedy_poisson", split="sample"), 1),
 }
 N_CALLS = 12
 IMPOSSIBLE = [
@@ -108,8 +112,19 @@ def test_impossible_targets_overflow_and_do_not_hang(case):
         ("ordered", dict(expected_kl_nats=-1.0)),
         ("poisson", dict(max_nats=11.0)),
         ("poisson", dict(expected_kl_nats=-1.0)),
+        ("greedy_rejection", dict(max_nats=11.0)),
+        ("a_star", dict(split="middle")),
+        ("a_star", dict(max_depth=23)),
+        ("greedy_poisson", dict(max_nats=13.0)),
     ],
 )
 def test_impossible_options_are_refused_by_name(kind, options):
     with pytest.raises(ConfigError, match=next(iter(options))):
         make_coder(kind, **options)
+
+
+@pytest.mark.parametrize("kind", ["a_star", "greedy_rejection", "greedy_poisson"])
+def test_coders_of_one_dim_refuse_more(kind):
+    two = DiagGaussian(np.zeros(2, np.float32), np.full(2, 0.5, np.float32))
+    with pytest.raises(ConfigError, match="one dim.*vmap"):
+        make_coder(kind).encode(coder_key(0), two, two)
