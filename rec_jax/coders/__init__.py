@@ -5,6 +5,7 @@ import dataclasses
 from rec_jax.coders.a_star import AStarCoder
 from rec_jax.coders.base import Coder
 from rec_jax.coders.beam_search import BeamSearchCoder
+from rec_jax.coders.dithered import DitheredCoder, UniformTarget
 from rec_jax.coders.greedy_poisson import GreedyPoissonCoder
 from rec_jax.coders.greedy_rejection import GreedyRejectionCoder
 from rec_jax.coders.index import IndexCoder
@@ -17,12 +18,14 @@ __all__ = [
     "AStarCoder",
     "BeamSearchCoder",
     "Coder",
+    "DitheredCoder",
     "GreedyPoissonCoder",
     "GreedyRejectionCoder",
     "IndexCoder",
     "OrderedCoder",
     "PoissonCoder",
     "StepCountModel",
+    "UniformTarget",
     "make_coder",
 ]
 
@@ -47,9 +50,11 @@ def make_coder(kind: str, **options) -> Coder:
             coder_class = GreedyRejectionCoder
         case "greedy_poisson":
             coder_class = GreedyPoissonCoder
+        case "dithered":
+            coder_class = DitheredCoder
         case _:
             raise ConfigError(
-                f"coder.kind={kind!r} is unknown; have a_star, beam_search, greedy_poisson, "
+                f"coder.kind={kind!r} is unknown; have a_star, beam_search, dithered, greedy_poisson, "
                 "greedy_rejection, index, ordered, poisson"
             )
     allowed = [field.name for field in dataclasses.fields(coder_class)]

@@ -18,6 +18,7 @@ CODERS = {
     "a_star, limited": (make_coder("a_star", max_depth=8), 1),
     "greedy_rejection": (make_coder("greedy_rejection"), 1),
     "greedy_poisson": (make_coder("greedy_poisson", split="sample"), 1),
+    "dithered": (make_coder("dithered", target_scale=0.2), 5),
 }
 N_CALLS = 12
 IMPOSSIBLE = [
@@ -116,6 +117,8 @@ def test_impossible_targets_overflow_and_do_not_hang(case):
         ("a_star", dict(split="middle")),
         ("a_star", dict(max_depth=23)),
         ("greedy_poisson", dict(max_nats=13.0)),
+        ("dithered", dict(target="laplace")),
+        ("dithered", dict(target_scale=0.0)),
     ],
 )
 def test_impossible_options_are_refused_by_name(kind, options):
