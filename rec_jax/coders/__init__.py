@@ -12,6 +12,7 @@ from rec_jax.coders.index import IndexCoder
 from rec_jax.coders.ordered import OrderedCoder
 from rec_jax.coders.poisson import PoissonCoder
 from rec_jax.coders.step_counts import StepCountModel
+from rec_jax.coders.tree import TreeCoder
 from rec_jax.core.errors import ConfigError
 
 __all__ = [
@@ -52,6 +53,8 @@ def make_coder(kind: str, **options) -> Coder:
             coder_class = GreedyPoissonCoder
         case "dithered":
             coder_class = DitheredCoder
+        case "tree":
+            coder_class = TreeCoder
         case _:
             raise ConfigError(
                 f"coder.kind={kind!r} is unknown; have a_star, beam_search, dithered, greedy_poisson, "

@@ -17,6 +17,7 @@ CODERS = {
     "beams, one block": (make_coder("beam_search", n_beams=8, block_size=None, max_nats=60.0), 50, 24.0),
     "greedy": (make_coder("beam_search", n_beams=1, epsilon=0.0, block_size=20, max_nats=60.0), 50, 24.0),
     "index": (make_coder("index"), 3, 4.0),
+    "tree": (make_coder("tree", n_beams=64, sequence_length=1024, block_size=30, max_nats=60.0), 50, 24.0),
 }
 N_CALLS = 16
 
