@@ -26,6 +26,7 @@ __all__ = [
     "OrderedCoder",
     "PoissonCoder",
     "StepCountModel",
+    "TreeCoder",
     "UniformTarget",
     "make_coder",
 ]
@@ -58,7 +59,7 @@ def make_coder(kind: str, **options) -> Coder:
         case _:
             raise ConfigError(
                 f"coder.kind={kind!r} is unknown; have a_star, beam_search, dithered, greedy_poisson, "
-                "greedy_rejection, index, ordered, poisson"
+                "greedy_rejection, index, ordered, poisson, tree"
             )
     allowed = [field.name for field in dataclasses.fields(coder_class)]
     if unknown := sorted(set(options) - set(allowed)):
