@@ -1,0 +1,118 @@
+"""Rates of real files: every row is measured, decoded and written once."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from tiny_codec import smooth_image
+
+from rec_jax.codec.lossless import LosslessCodec
+from rec_jax.core.errors import BitstreamMismatch
+from rec_jax.evaluate.compression import RATES, compress_images, format_summary, summarise, write_summary
+from rec_jax.evaluate.elbo import elbo_evaluator, image_elbo
+
+IMAGES = [smooth_image(32, 32, seed) for seed in range(3)]
+
+
+@pytest.fixture(scope="module")
+def measured(tiny, tmp_path_factory):
+    """(path, rows)."""
+    path = tmp_path_factory.mktemp("rows") / "rows.jsonl"
+    return path, compress_images(tiny, IMAGES, path, batch_size=3, run={"git": "abc"})
+
+
+def test_a_row_has_every_rate_and_they_add_up(tiny, measured):
+    _, rows = measured
+    assert [row["image"] for row in rows] == [0, 1, 2]
+    for image, row in zip(IMAGES, rows, strict=True):
+        assert row["n_dims"] == image.size
+        assert row["file_bpd"] == pytest.approx(8 * row["file_bytes"] / image.size)
+        parts = sum(row[f"{name}_bpd"] for name in ("index", "side", "pixel", "header"))
+        assert abs(parts - row["file_bpd"]) * image.size <= 64 + 1e-3 * 8 * row["file_bytes"]
+        assert row["elbo_bpd"] > row["kl_bpd"] > 0
+        assert min(row["encode_s"], row["decode_s"]) > 0
+
+
+def test_rows_are_on_disk_with_what_they_were_made_by(measured):
+    path, rows = measured
+    written = [json.loads(line) for line in path.read_text().splitlines()]
+    assert written == [{**row, "git": "abc"} for row in rows]
+
+
+def test_a_cut_off_last_line_is_measured_again_and_nothing_else(tiny, measured, tmp_path, monkeypatch):
+    path = tmp_path / "rows.jsonl"
+    text = measured[0].read_text()
+    path.write_text(text[:-20])
+    encoded = []
+    original = LosslessCodec.encode
+    monkeypatch.setattr(LosslessCodec, "encode", lambda self, images: encoded.extend(images) or original(self, images))
+    rows = compress_images(tiny, IMAGES, path, batch_size=3, run={"git": "abc"})
+    assert len(encoded) == 1
+    np.testing.assert_array_equal(encoded[0], IMAGES[2])
+    assert [row["image"] for row in map(json.loads, path.read_text().splitlines())] == [0, 1, 2]
+    assert rows[2]["file_bpd"] == pytest.approx(measured[1][2]["file_bpd"], rel=0.02)  # searched in another batch
+
+
+def test_a_finished_evaluation_measures_nothing(tiny, measured, monkeypatch):
+    monkeypatch.setattr(LosslessCodec, "encode", None)
+    assert len(compress_images(tiny, IMAGES, measured[0], batch_size=3)) == 3
+
+
+def test_an_image_that_does_not_come_back_stops_the_evaluation(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(LosslessCodec, "decompress", lambda self, blob: IMAGES[1])
+    path = tmp_path / "rows.jsonl"
+    with pytest.raises(BitstreamMismatch, match="image 7 "):
+        compress_images(tiny, IMAGES[:1], path, numbers=[7])
+    assert path.read_text() == ""
+
+
+def test_the_summary_is_the_sums(measured, tmp_path):
+    _, rows = measured
+    rows = [dict(rows[0]), dict(rows[1], n_dims=2 * rows[1]["n_dims"], mode=0)]
+    summary = summarise(rows)
+    assert summary.n_images == 2 and summary.n_stored == 1
+    for name in RATES:
+        expected = (rows[0][f"{name}_bpd"] + 2 * rows[1][f"{name}_bpd"]) / 3
+        assert summary.rates_bpd[name] == pytest.approx(expected)
+    rates = summary.rates_bpd
+    assert summary.coder_loss == pytest.approx((rates["file"] - rates["header"] - rates["elbo"]) / rates["kl"])
+    text = format_summary(summary)
+    assert "2 images" in text and "1 images took stored mode" in text and f"{rates['file']:.4f}" in text
+    write_summary(tmp_path / "summary.json", summary)
+    assert json.loads((tmp_path / "summary.json").read_text())["rates_bpd"] == rates
+
+
+def test_grey_pictures_have_rows(tiny, tmp_path):
+    rows = compress_images(tiny, [IMAGES[0][..., 0]], tmp_path / "rows.jsonl")
+    assert [row["n_dims"] for row in rows] == [32 * 32]
+
+
+def test_the_bound_of_an_image_does_not_depend_on_its_batch(tiny):
+    images = np.stack(IMAGES)
+    whole = image_elbo(tiny.model, tiny.params, images, [5, 6, 7], seed=0, batch_size=3)
+    pairs = image_elbo(tiny.model, tiny.params, images, [5, 6, 7], seed=0, batch_size=2)
+    np.testing.assert_allclose(whole.elbo_bits, pairs.elbo_bits, rtol=1e-5)
+    other = image_elbo(tiny.model, tiny.params, images, [5, 6, 8], seed=0, batch_size=3)
+    np.testing.assert_allclose(whole.elbo_bits[:2], other.elbo_bits[:2], rtol=1e-5)
+    assert whole.elbo_bits[2] != other.elbo_bits[2]
+
+
+def test_files_cost_more_than_the_bound_and_not_by_much(measured):
+    summary = summarise(measured[1])
+    assert 0.0 < summary.coder_loss < 1.5
+    assert summary.over_elbo > 0.0
+
+
+def test_the_training_loop_gets_named_numbers(tiny):
+    values = dict(elbo_evaluator(tiny.model, np.stack(IMAGES), seed=0, batch_size=3)(10, tiny.params))
+    assert set(values) == {"test/elbo_bpd", "test/kl_bpd"}
+    assert values["test/elbo_bpd"] > values["test/kl_bpd"] > 0
+
+
+def test_other_weights_give_another_bound(tiny):
+    worse = dataclasses.replace(tiny, params=dict(tiny.params, top=tiny.params["top"] + 5.0))
+    a, b = (
+        image_elbo(codec.model, codec.params, np.stack(IMAGES), range(3), 0, 3).elbo_bits for codec in (tiny, worse)
+    )
+    assert (a != b).all()
