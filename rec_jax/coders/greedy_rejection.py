@@ -8,9 +8,9 @@ k = 2^e + mantissa (one_index.py). For Gaussians the level sets of q/p are inter
 cancellation (density_ratio.py); L is summed in two floats, because its steps become small beside it.
 
 Domain: one dim (vmap for more), q narrower than p (or equal), D_inf at most `max_nats`, at most 10 nats. Expected
-number of candidates exp(D_inf), one after the other; more than 64 times the bound overflows. It spends fewer bits than
-`poisson` and more time per candidate. The splitting form of Flamich and Theis is not here; `greedy_poisson` is the
-splitting form of the same rule in continuous time.
+number of candidates exp(D_inf), one after the other; more than 64 times the bound overflows. It spends as
+many bits as `poisson` and looks at one candidate at a time: use it as a reference. The splitting form of Flamich and
+Theis is not here; `greedy_poisson` is a splitting form of the same rule in continuous time.
 """
 
 import functools

@@ -42,7 +42,7 @@ class SplittingCoder:
         if not 0 <= self.expected_kl_nats <= self.max_nats <= 12.0:
             raise ConfigError(
                 f"coder.expected_kl_nats={self.expected_kl_nats}, max_nats={self.max_nats}: need "
-                "0 <= expected_kl_nats <= max_nats <= 12"
+                "0 <= expected_kl_nats <= max_nats <= 10"
             )
 
     @property
