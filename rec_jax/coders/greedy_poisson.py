@@ -12,8 +12,8 @@ sigma is tabulated once per call over log omega, where tau = omega bounds a leve
 of h omega^2 / S by Gauss quadrature and Hermite interpolation of log sigma, relative error about 1e-5.
 
 Domain: one dim (vmap for more), q narrower than p (or equal), D_inf at most `max_nats`. Expected number of nodes
-O(KL) with split="sample", by the paper. A search that needs more than 63 levels or 64 waiting nodes overflows. Use it for exact samples of
-single dims.
+O(KL) with split="sample", by the paper. A search that needs more than 63 levels or 64 waiting nodes overflows. Use it
+for exact samples of single dims.
 """
 
 from dataclasses import dataclass

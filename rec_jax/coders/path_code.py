@@ -39,7 +39,7 @@ class SplittingCoder:
     def __post_init__(self):
         if self.split not in ("dyadic", "sample"):
             raise ConfigError(f"coder.split={self.split!r}: dyadic or sample")
-        if not 0 <= self.expected_kl_nats <= self.max_nats <= 12.0:
+        if not 0 <= self.expected_kl_nats <= self.max_nats <= 10.0:
             raise ConfigError(
                 f"coder.expected_kl_nats={self.expected_kl_nats}, max_nats={self.max_nats}: need "
                 "0 <= expected_kl_nats <= max_nats <= 10"
