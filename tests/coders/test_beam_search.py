@@ -175,7 +175,7 @@ def test_impossible_options_of_the_index_coder_are_refused(options):
 
 
 def test_unknown_kinds_and_options_are_named():
-    with pytest.raises(ConfigError, match="'beams' is unknown; have beam_search, index"):
+    with pytest.raises(ConfigError, match="'beams' is unknown; have .*beam_search.*index"):
         make_coder("beams")
     with pytest.raises(ConfigError, match="no option 'omgea'; it has .*omega"):
         make_coder("beam_search", omgea=3.0)
