@@ -85,11 +85,28 @@ def shrink(config: ConfigDict) -> ConfigDict:
 
 
 def with_argument(config: ConfigDict, argument: str) -> ConfigDict:
-    """Applies a config's argument: '' or 'quick'."""
-    match argument:
-        case "":
+    """Applies a config's argument: comma-separated 'quick' and 'coder=KIND', or ''."""
+    for part in filter(None, argument.split(",")):
+        match part.split("="):
+            case ["quick"]:
+                config = shrink(config)
+            case ["coder", kind]:
+                config = choose_coder(config, kind)
+            case _:
+                raise ValueError(f"config argument {part!r} is unknown; have 'quick', 'coder=KIND', or none")
+    return config
+
+
+def choose_coder(config: ConfigDict, kind: str) -> ConfigDict:
+    """Another coder for the latents, at its own defaults, with room for the largest layers."""
+    match kind:
+        case "beam_search":
             return config
-        case "quick":
-            return shrink(config)
-        case other:
-            raise ValueError(f"config argument {other!r} is unknown; have 'quick', or none")
+        case "tree":
+            with config.unlocked():
+                config.coder = ConfigDict(
+                    dict(kind="tree", n_candidates=16, n_beams=4096, max_nats=8192.0, layer_step_counts=())
+                )
+            return config
+        case _:
+            raise ValueError(f"config argument coder={kind!r} is unknown; have coder=beam_search, coder=tree")

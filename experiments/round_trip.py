@@ -10,6 +10,7 @@ exactly.
 """
 
 import argparse
+import dataclasses
 import sys
 import time
 from pathlib import Path
@@ -34,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
         arguments.out.mkdir(parents=True, exist_ok=True)
         model = arguments.model or str(export(arguments.workdir, arguments.out / "model.safetensors"))
         start_s = time.perf_counter()
-        write_files(images, model, arguments.preset, arguments.out)
+        write_files(images, model, arguments.preset, arguments.out, allow_stored=not arguments.latent_only)
         encode_s = time.perf_counter() - start_s
         n_exact, decode_s = decode_and_compare(images, model, arguments.preset, arguments.out)
     except (RecError, OSError) as error:
@@ -73,13 +74,13 @@ def export(workdir: Path, path: Path) -> Path:
     return path
 
 
-def write_files(images: list[np.ndarray], model: str, preset: str, out: Path) -> None:
+def write_files(images: list[np.ndarray], model: str, preset: str, out: Path, allow_stored: bool = True) -> None:
     """OUT/00000.rec, ... in the order of the images, encoded in batches."""
     import rec_jax
     from rec_jax.core.compilation import enable_compilation_cache
 
     enable_compilation_cache()
-    codec = rec_jax.load(model, preset=preset)
+    codec = dataclasses.replace(rec_jax.load(model, preset=preset), allow_stored=allow_stored)
     for stale in out.glob("*.rec"):
         stale.unlink()
     n_stored = 0
@@ -111,6 +112,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     which.add_argument("--model", help="name of a shipped model, or path")
     which.add_argument("--workdir", type=Path, help="a training run, whose averaged weights are used")
     parser.add_argument("--preset", default="default")
+    parser.add_argument("--latent_only", action="store_true", help="no stored mode, even where it is smaller")
     parser.add_argument("--source", choices=("cifar10", "kodak_crops"), default="cifar10")
     parser.add_argument("--data_dir", default="", help="TFDS root, or a folder of PNGs for kodak_crops")
     parser.add_argument("--n", type=int, help="how many images; default: all")

@@ -42,9 +42,7 @@ class LatentCoder:
 
         batch, height, width, _ = images.shape
         inference = self.model.infer(params, images)
-        _, records = self.model.top_down(
-            params, draw, batch=batch, height=height, width=width, inference=inference
-        )
+        _, records = self.model.top_down(params, draw, batch=batch, height=height, width=width, inference=inference)
         return [code for code, _ in records], [info for _, info in records]
 
     @functools.partial(jax.jit, static_argnums=(0, 4))

@@ -17,7 +17,7 @@ from rec_jax.codec.pixels import PixelCoder
 from rec_jax.codec.tiles import Tile, cut_tile, tile_side, tiles
 from rec_jax.coders import Coder, StepCountModel
 from rec_jax.core import prng
-from rec_jax.core.errors import CorruptFile, WrongModel
+from rec_jax.core.errors import CoderOverflow, CorruptFile, WrongModel
 from rec_jax.core.units import nats_to_bits
 from rec_jax.entropy.stream import SymbolReader, SymbolWriter
 from rec_jax.models.base import LatentModel
@@ -58,6 +58,8 @@ class LosslessCodec:
 
     step_counts: per layer, how the coder's numbers of steps are coded (empty: the coder's own model for all).
     preset: the coder's number in the file, container.CUSTOM_PRESET if it is none of the named ones.
+    allow_stored: whether a picture that the model would make larger, or cannot code, is stored as it is. False is for
+      experiments on poor models: then the file is larger, or CoderOverflow is raised.
     """
 
     model: LatentModel
@@ -66,6 +68,7 @@ class LosslessCodec:
     step_counts: tuple[StepCountModel, ...] = ()
     model_id: int = 0
     preset: int = container.CUSTOM_PRESET
+    allow_stored: bool = True
 
     def compress(self, image: np.ndarray) -> bytes:
         """A `.rec` file for uint8 [H, W, 3] or grey [H, W]; UnsupportedImage for anything else."""
@@ -97,11 +100,18 @@ class LosslessCodec:
             left = [i for i in range(len(images)) if encoded[i] is None]
             for i, blob in self._encode_split([images[i] for i in left], [headers[i] for i in left], split):
                 encoded[left[i]] = blob
-        stored = [container.pack_stored(image) for image in images]
-        return [
-            e if e is not None and len(e.blob) < len(raw) else Encoded(raw, container.STORED, *6 * (0,))
-            for e, raw in zip(encoded, stored, strict=True)
-        ]
+        return [self._or_stored(e, image) for e, image in zip(encoded, images, strict=True)]
+
+    def _or_stored(self, encoded: Encoded | None, image: np.ndarray) -> Encoded:
+        """What was encoded, or the picture as it is where that is smaller or the only way."""
+        if not self.allow_stored:
+            if encoded is None:
+                raise CoderOverflow("a picture holds more nats than the coder admits; raise max_nats or allow_stored")
+            return encoded
+        stored = container.pack_stored(image)
+        if encoded is not None and len(encoded.blob) < len(stored):
+            return encoded
+        return Encoded(stored, container.STORED, *6 * (0,))
 
     def tile_side(self, image: np.ndarray) -> int:
         """Side of the square tiles that this picture is cut into."""

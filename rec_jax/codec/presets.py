@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rec_jax.codec.container import CUSTOM_PRESET, PRESETS
-from rec_jax.coders import Coder, StepCountModel, make_coder
+from rec_jax.coders import BeamSearchCoder, Coder, StepCountModel, TreeCoder, make_coder
 from rec_jax.core.errors import ConfigError
 
 _BEAM = dict(kind="beam_search", omega=3.0, block_size=1000)
@@ -29,6 +29,12 @@ def preset_number(coder: Coder) -> int:
 
 
 def configured_coder(section: Mapping[str, Any]) -> tuple[Coder, tuple[StepCountModel, ...]]:
-    """A config's `coder` section as a coder and, per layer, its learned model of step counts (() if not learned)."""
+    """A config's `coder` section as a coder and, per layer, its learned model of step counts (() if not learned).
+
+    Raises ConfigError for a coder of a few nats or dims, which cannot carry a layer.
+    """
     options = {name: value for name, value in section.items() if name != "layer_step_counts"}
-    return make_coder(**options), tuple(StepCountModel(*row) for row in section["layer_step_counts"])
+    coder = make_coder(**options)
+    if not isinstance(coder, BeamSearchCoder | TreeCoder):
+        raise ConfigError(f"coder.kind={section['kind']!r} is not for whole layers; the codec takes beam_search, tree")
+    return coder, tuple(StepCountModel(*row) for row in section["layer_step_counts"])

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from absl import logging
 
+from rec_jax.codec.container import LATENT
 from rec_jax.codec.lossless import Encoded, LosslessCodec
 from rec_jax.codec.tiles import cut_tile, tiles
 from rec_jax.core.errors import BitstreamMismatch
@@ -29,7 +30,7 @@ class Summary(NamedTuple):
 
     n_images: int
     rates_bpd: dict[str, float]  # RATES
-    coder_loss: float  # (file - header - ELBO) / KL, house law 4
+    coder_loss: float | None  # (file - header - ELBO) / KL of the images that were not stored, house law 4
     over_elbo: float  # file / ELBO - 1
     encode_s: float  # per image
     decode_s: float
@@ -105,31 +106,41 @@ def _elbo_bits(codec: LosslessCodec, image: np.ndarray, number: int, seed: int) 
 
 
 def summarise(rows: Sequence[dict[str, Any]]) -> Summary:
-    """Means over rows (weighted by their dimensions) and the coder loss of their sums."""
-    dims = np.array([row["n_dims"] for row in rows], np.float64)
-    rates = {name: float(np.average([row[f"{name}_bpd"] for row in rows], weights=dims)) for name in RATES}
+    """Means over rows, weighted by their dimensions; the coder loss is of the images that were coded, not stored."""
+    coded = [row for row in rows if row["mode"] == LATENT]
+    rates = _mean_rates(rows)
     return Summary(
         n_images=len(rows),
         rates_bpd=rates,
-        coder_loss=(rates["file"] - rates["header"] - rates["elbo"]) / rates["kl"],
+        coder_loss=_coder_loss(_mean_rates(coded)) if coded else None,
         over_elbo=rates["file"] / rates["elbo"] - 1.0,
         encode_s=float(np.mean([row["encode_s"] for row in rows])),
         decode_s=float(np.mean([row["decode_s"] for row in rows])),
-        n_stored=sum(row["mode"] == 0 for row in rows),
+        n_stored=len(rows) - len(coded),
     )
+
+
+def _mean_rates(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
+    dims = np.array([row["n_dims"] for row in rows], np.float64)
+    return {name: float(np.average([row[f"{name}_bpd"] for row in rows], weights=dims)) for name in RATES}
+
+
+def _coder_loss(rates: dict[str, float]) -> float:
+    return (rates["file"] - rates["header"] - rates["elbo"]) / rates["kl"]
 
 
 def format_summary(summary: Summary) -> str:
     """The lines that `launch.py --mode=evaluate` prints."""
     rates = summary.rates_bpd
+    loss = "not run" if summary.coder_loss is None else f"{100 * summary.coder_loss:.1f}% of KL"
     lines = [
         f"{summary.n_images} images, every file written, read back and decoded to the exact pixels",
         "bits per dimension: " + ", ".join(f"{name.replace('_', ' ')} {rates[name]:.4f}" for name in RATES),
-        f"coder loss {100 * summary.coder_loss:.1f}% of KL, file {100 * summary.over_elbo:+.1f}% over the ELBO",
+        f"coder loss {loss}, file {100 * summary.over_elbo:+.1f}% over the ELBO",
         f"{summary.encode_s:.3f} s to encode, {summary.decode_s:.3f} s to decode an image",
     ]
     if summary.n_stored:
-        lines.append(f"{summary.n_stored} images took stored mode")
+        lines.append(f"{summary.n_stored} images took stored mode; the coder loss is of the others")
     return "\n".join(lines)
 
 

@@ -28,7 +28,10 @@ def make_model(config: Any, compute_dtype: Any = jnp.float32, unroll: bool = Fal
 
 
 def _make_levels(levels) -> tuple[Level, ...]:
-    if any(len(level) != 4 or not all(isinstance(n, int) for n in level) for level in levels):
+    if not isinstance(levels, list | tuple) or any(
+        not isinstance(level, list | tuple) or len(level) != 4 or not all(isinstance(n, int) for n in level)
+        for level in levels
+    ):
         raise ConfigError(
             f"model.levels={levels!r}: every level is (stride, blocks, deterministic, stochastic) channels"
         )

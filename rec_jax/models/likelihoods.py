@@ -105,8 +105,8 @@ class ColourMixture:
 
 
 def matching_log_scale(x: jax.Array) -> jax.Array:
-    """Log-scale of the logistic with the standard deviation of x: std = pi scale / sqrt(3)."""
-    return jnp.log(jnp.std(x) * math.sqrt(3.0) / math.pi)
+    """Log-scale of the logistic with the standard deviation of x (at least a bin): std = pi scale / sqrt(3)."""
+    return jnp.log(jnp.maximum(jnp.std(x), 1.0 / N_VALUES) * math.sqrt(3.0) / math.pi)
 
 
 def scale_pixels(images, xp=jnp):
