@@ -26,6 +26,7 @@ _CONFIG = config_flags.DEFINE_config_file("config", None, "A file of configs/, F
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run: checkpoints, metrics, results.")
 _MODE = flags.DEFINE_enum("mode", "train", ["train", "evaluate", "export", "sweep"], "What to do.")
 _OUTPUT = flags.DEFINE_string("output", None, "Model file that export writes; by default WORKDIR/model.safetensors.")
+_MODEL = flags.DEFINE_string("model", None, "Shipped model or model file that evaluate takes instead of the workdir's.")
 _COORDINATOR = flags.DEFINE_string("coordinator", None, "HOST:PORT of process 0 of a run on several hosts, or auto.")
 _NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "How many processes the run has.")
 _PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which of them this is, from 0.")
@@ -41,11 +42,11 @@ def train(config: ConfigDict, workdir: Path) -> None:
 
 
 def evaluate(config: ConfigDict, workdir: Path) -> None:
-    """ELBO and real files of config.evaluate's images with the weights of workdir."""
+    """ELBO and real files of config.evaluate's images with the weights of workdir, or of --model."""
     from rec_jax.evaluate.compression import format_summary
     from rec_jax.evaluate.run import evaluate as run
 
-    print(format_summary(run(config, workdir)))
+    print(format_summary(run(config, workdir, _MODEL.value)))
 
 
 def export(config: ConfigDict, workdir: Path, path: Path) -> None:

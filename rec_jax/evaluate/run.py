@@ -1,4 +1,4 @@
-"""`launch.py --mode=evaluate`: the weights of a workdir on the images of a config, all the way to files."""
+"""`launch.py --mode=evaluate`: the weights of a workdir, or of a model file, on a config's images, down to files."""
 
 import hashlib
 import json
@@ -13,6 +13,7 @@ from absl import logging
 
 from rec_jax.codec.calibrate import calibrate_step_counts
 from rec_jax.codec.lossless import LosslessCodec
+from rec_jax.codec.model_file import find_model_path, read_model_file
 from rec_jax.codec.presets import configured_coder, preset_number
 from rec_jax.coders import Coder, StepCountModel
 from rec_jax.core.files import write_bytes_atomic
@@ -24,17 +25,22 @@ from rec_jax.train.checkpoint import restore_params
 _CALIBRATION_IMAGES = 64
 
 
-def evaluate(config: Any, workdir: str | Path) -> Summary:
+def evaluate(config: Any, workdir: str | Path, model_name: str | None = None) -> Summary:
     """Codes the first config.evaluate.n_images of config.evaluate.split; writes and returns what they cost.
+
+    model_name: a shipped model or a model file, instead of the weights of workdir and of config.model.
 
     Writes WORKDIR/evaluate/NAME.jsonl, one row per image, and NAME.json; NAME says split, weights and coder, so that
     other weights or another coder never share rows. A killed evaluation resumes.
     """
-    params = restore_params(workdir)
-    model = make_model(config.model)
+    if model_name:
+        stored = read_model_file(find_model_path(model_name))
+        params, model = stored.params, make_model(stored.config.model)
+    else:
+        params, model = restore_params(workdir), make_model(config.model)
     coder, counts = configured_coder(config.coder)
     folder = Path(workdir) / "evaluate"
-    name = f"{config.data.name.replace('/', '_')}-{config.evaluate.split}-{_fingerprint(params, coder)}"
+    name = _run_name(config, params, coder)
     counts = counts or _learned_counts(model, params, coder, config, folder / f"{name}.steps.json")
     codec = LosslessCodec(model, params, coder, counts, preset=preset_number(coder))
     images = load_images(config.data, config.evaluate.split, config.evaluate.n_images)
@@ -77,11 +83,12 @@ def _git_hash() -> str:
     return done.stdout.strip() or "unknown"
 
 
-def _fingerprint(params: Any, coder: Coder) -> str:
-    digest = hashlib.sha256(repr(coder).encode())
+def _run_name(config: Any, params: Any, coder: Coder) -> str:
+    """Data set, split, and a hash of everything else that the rows depend on."""
+    digest = hashlib.sha256(f"{coder!r} {config.data.patch_test}".encode())
     for leaf in jax.tree.leaves(params):
         digest.update(np.ascontiguousarray(leaf))
-    return digest.hexdigest()[:12]
+    return f"{config.data.name.replace('/', '_')}-{config.evaluate.split}-{digest.hexdigest()[:12]}"
 
 
 def _learned_counts(model, params, coder: Coder, config: Mapping, path: Path) -> tuple[StepCountModel, ...]:
