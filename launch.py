@@ -57,15 +57,25 @@ def export(config: ConfigDict, workdir: Path, path: Path) -> None:
     from rec_jax.data import make_source
     from rec_jax.models import make_model
     from rec_jax.train.checkpoint import restore_params
+    from rec_jax.train.saved_config import read_config
 
     params, (coder, _) = restore_params(workdir), configured_coder(config.coder)
-    config = ConfigDict(config.to_dict())
+    data, config = config.data, ConfigDict(config.to_dict())
+    config.model = read_config(workdir).model
+    config.data.data_dir = ""  # a path of this machine is nothing that a model should carry
     if hasattr(coder, "step_counts"):
-        images = make_source(config.data, "train").array()[:_CALIBRATION_IMAGES]
+        images = make_source(data, "train").array()[:_CALIBRATION_IMAGES]
         counts = calibrate_step_counts(make_model(config.model), params, coder, np.asarray(images))
         config.coder.layer_step_counts = tuple(map(dataclasses.astuple, counts))
     model_id = write_model_file(path, params, config.lock())
     print(f"{path}: {path.stat().st_size} bytes, model id {model_id:04x}; try rec-jax compress --model {path}")
+
+
+def check_coder(config: ConfigDict) -> None:
+    """A coder that cannot be is told before a run, not after it."""
+    from rec_jax.codec.presets import configured_coder
+
+    configured_coder(config.coder)
 
 
 def sweep(config: ConfigDict, workdir: Path, all_overrides: list[dict]) -> None:
@@ -92,7 +102,7 @@ def sweep(config: ConfigDict, workdir: Path, all_overrides: list[dict]) -> None:
                 link_checkpoints(folder, workdir)
             evaluate(changed, folder)
             (folder / "finished").touch()
-        except RecError as error:
+        except (RecError, OSError, RuntimeError) as error:
             failed.append(folder.name)
             print(f"sweep: {folder.name}: {error}", file=sys.stderr)
     if failed:
@@ -136,6 +146,7 @@ def main(argv: list[str]) -> None:
         enable_compilation_cache()
         initialize_processes(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
         config, workdir = _CONFIG.value, Path(_WORKDIR.value)
+        check_coder(config)
         {
             "train": lambda: train(config, workdir),
             "evaluate": lambda: evaluate(config, workdir),

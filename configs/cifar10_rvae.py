@@ -15,7 +15,7 @@ def get_config(argument: str = ""):
 
 
 def sweep() -> list[dict]:
-    """The authors' grid over the coder (PAPER section 3): omega x epsilon x beams."""
+    """The authors' grid over the coder (of their released program): omega x epsilon x beams."""
     return [
         {"coder.omega": omega, "coder.epsilon": epsilon, "coder.n_beams": n_beams}
         for omega in (2.0, 3.0, 4.0, 5.0, 6.0)

@@ -1,4 +1,4 @@
-"""House law 7: compile time and step time of the network, forward and gradient, scanned and unrolled."""
+"""Compile time and step time of the network, forward and gradient, scanned and unrolled."""
 
 from collections.abc import Callable
 from typing import Any

@@ -70,7 +70,10 @@ def export(workdir: Path, path: Path) -> Path:
     from rec_jax.train.checkpoint import restore_params
     from rec_jax.train.saved_config import read_config
 
-    write_model_file(path, restore_params(workdir), read_config(workdir))
+    config = read_config(workdir)
+    with config.unlocked():
+        config.data.data_dir = ""  # a path of this machine is nothing that a model should carry
+    write_model_file(path, restore_params(workdir), config)
     return path
 
 

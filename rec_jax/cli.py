@@ -18,6 +18,7 @@ from rec_jax.core.files import read_bytes, write_bytes_atomic
 from rec_jax.core.units import bits_to_bpd
 from rec_jax.version import __version__
 
+_NOT_WRITTEN = (".bmp", ".gif", ".jpeg", ".jpg", ".ppm", ".tif", ".tiff", ".webp")  # decompress writes PNG
 _DEFAULT_MODEL = "cifar10-small"
 _MAX_REC_BYTES = 3 * container.MAX_PIXELS + 64
 
@@ -64,6 +65,9 @@ def compress(arguments: argparse.Namespace) -> None:
 def decompress(arguments: argparse.Namespace) -> None:
     """`rec-jax decompress IN.rec OUT.png`: the same pixels as a PNG."""
     from rec_jax.codec.image_io import write_png
+
+    if os.path.splitext(arguments.output)[1].lower() in _NOT_WRITTEN:
+        raise RecError(f"{arguments.output}: only PNG is written; give a name that ends in .png")
 
     start_s = time.perf_counter()
     _check_output(arguments.output, arguments.input, arguments.force)

@@ -291,3 +291,8 @@ def environment():
     """This tree's package, wherever the test has changed directory to."""
     root = os.path.dirname(os.path.dirname(os.path.abspath(cli.__file__)))
     return os.environ | {"PYTHONPATH": root}
+
+
+def test_only_png_is_written(capsys):
+    assert cli.main(["decompress", "in.rec", "out.jpg"]) == 1
+    assert "only PNG is written" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """Floor 3: pictures to files and back. Importing this imports no jax; `load_codec` does."""
 
 from rec_jax.codec.model_file import find_model_path, read_model_file, shipped_model_paths
+from rec_jax.core.errors import CorruptFile
 
 __all__ = ["load_codec", "shipped_models"]
 
@@ -18,11 +19,18 @@ def load_codec(name_or_path: str, preset: str = "default"):
       ConfigError: the preset does not exist.
     """
     from rec_jax.codec.lossless import LosslessCodec
-    from rec_jax.codec.presets import configured_coder, preset_coder, preset_number
-    from rec_jax.models import make_model
+    from rec_jax.codec.presets import configured_coder, preset_coder, preset_number, same_steps
+    from rec_jax.models import check_params, make_model
 
     coder = preset_coder(preset)
     stored = read_model_file(find_model_path(name_or_path))
-    _, counts = configured_coder(stored.config.coder)
-    model = make_model(stored.config.model)
+    try:
+        learned_for, counts = configured_coder(stored.config.coder)
+        model = make_model(stored.config.model)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise CorruptFile(f"{name_or_path}: its config lacks what a model needs ({error}); export it again") from None
+    counts = counts if same_steps(coder, learned_for) else ()
+    if counts and len(counts) != model.n_layers:
+        raise CorruptFile(f"{name_or_path}: step counts of {len(counts)} layers for {model.n_layers}; export it again")
+    check_params(model, stored.params, name_or_path)
     return LosslessCodec(model, stored.params, coder, counts, stored.model_id, preset_number(coder))

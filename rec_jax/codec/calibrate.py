@@ -10,7 +10,6 @@ from rec_jax.codec.latents import LatentCoder
 from rec_jax.codec.tiles import SMALL
 from rec_jax.coders import Coder, StepCountModel
 from rec_jax.coders.step_counts import fit_step_counts
-from rec_jax.core.prng import child_key, coder_key
 from rec_jax.models.base import LatentModel
 
 
@@ -21,12 +20,11 @@ def calibrate_step_counts(
 
     Deterministic given seed. Images of another size than a small tile's are cut to its top left corner.
     """
-    latents = LatentCoder(model, coder)
+    latents = LatentCoder(model, coder, seed)
     images = images[:, :SMALL, :SMALL]
     counts: list[list[np.ndarray]] = [[] for _ in range(model.n_layers)]
     for batch in _batches(images, batch_size):
-        keys = jax.vmap(child_key, (None, 0))(coder_key(seed), np.arange(len(batch)))
-        codes, _ = jax.device_get(latents.encode(params, keys, batch))
+        codes, _ = jax.device_get(latents.encode(params, np.arange(len(batch), dtype=np.int32), batch))
         layers = [per_image for code in codes for per_image in code.n_steps]  # L arrays [B, n_blocks]
         for layer, per_image in zip(counts, layers, strict=True):
             layer.extend(np.maximum(row, 0) for row in per_image)

@@ -133,7 +133,7 @@ def unpack(data: bytes) -> tuple[Header, bytes]:
 
 
 def pack_stored(image: np.ndarray) -> bytes:
-    """A file in stored mode: uint8 [H, W] or [H, W, 3] as they are; raw size + 22 bytes at most."""
+    """A file in stored mode: uint8 [H, W] or [H, W, 3] as they are; raw size + 20 bytes at most."""
     return pack(image_header(image, mode=STORED), np.ascontiguousarray(image).tobytes())
 
 
@@ -154,6 +154,8 @@ def check_pixels(header: Header, image: np.ndarray) -> None:
 def mismatch(header: Header) -> BitstreamMismatch:
     """The error to raise when decoding went another way than encoding did."""
     writer, reader = runtime_name(header.runtime), runtime_name(current_runtime())
+    if writer == reader:
+        writer, reader = f"{writer}, another kind of processor or version of numpy", "this one"
     return BitstreamMismatch(
         f"decoding gave other pixels than were encoded: the file was written by {writer} and read by "
         f"{reader}; decode it with the jax version and device that wrote it"

@@ -2,7 +2,7 @@
 
 Encoding walks with draws that choose codes, decoding with draws that follow them. Both are compiled here, the decoder
 (`replay`) for exactly one tile: whatever batch an encoder worked in, what it writes rests on the numbers that the
-decoder's own compiled function returns (docs/FORMAT.md, "Replay").
+decoder's own compiled function returns (docs/FORMAT.md, "Latent mode").
 """
 
 import functools
@@ -14,8 +14,10 @@ import jax.numpy as jnp
 
 from rec_jax.coders.base import Code, Coder, Info
 from rec_jax.core.gaussian import DiagGaussian
-from rec_jax.core.prng import child_key
+from rec_jax.core.prng import child_key, coder_key
 from rec_jax.models.base import LatentModel
+
+SEED = 0  # of the candidates; part of the format
 
 
 def _rows(g: DiagGaussian) -> DiagGaussian:
@@ -25,14 +27,25 @@ def _rows(g: DiagGaussian) -> DiagGaussian:
 
 @dataclass(frozen=True)
 class LatentCoder:
-    """One model with one coder. All layers of a level have codes of one shape, stacked on the first axis."""
+    """One model with one coder. All layers of a level have codes of one shape, stacked on the first axis.
+
+    seed: of all candidates; a file's is SEED.
+    """
 
     model: LatentModel
     coder: Coder
+    seed: int = SEED
+
+    def _tile_key(self, number: jax.Array) -> jax.Array:
+        return child_key(coder_key(self.seed), number)
 
     @functools.partial(jax.jit, static_argnums=0)
-    def encode(self, params: Any, keys: jax.Array, images: jax.Array) -> tuple[list[Code], list[Info]]:
-        """Codes of a batch of tiles uint8 [B, side, side, 3] under keys [B]: per level, leaves [layers, B, ...]."""
+    def encode(self, params: Any, numbers: jax.Array, images: jax.Array) -> tuple[list[Code], list[Info]]:
+        """Codes of a batch of tiles uint8 [B, side, side, 3] with these numbers int [B] in their pictures.
+
+        Per level, leaves [layers, B, ...].
+        """
+        keys = jax.vmap(self._tile_key)(numbers)
 
         def draw(layer, q, p, _):
             layer_keys = jax.vmap(child_key, (0, None))(keys, layer)
@@ -46,11 +59,12 @@ class LatentCoder:
         return [code for code, _ in records], [info for _, info in records]
 
     @functools.partial(jax.jit, static_argnums=(0, 4))
-    def replay(self, params: Any, key: jax.Array, codes: list[Code], side: int) -> tuple[Any, jax.Array]:
+    def replay(self, params: Any, number: jax.Array, codes: list[Code], side: int) -> tuple[Any, jax.Array]:
         """The decoder: pixel parameters of one tile, (shared, outputs [side, side, n_outputs]).
 
-        codes: per level, leaves [layers, ...].
+        number: the tile's, in its picture.  codes: per level, leaves [layers, ...].
         """
+        key = self._tile_key(number)
 
         def draw(layer, q, p, code):
             row = jax.tree.map(lambda x: x.reshape(-1), p)

@@ -16,13 +16,11 @@ from rec_jax.codec.latents import LatentCoder
 from rec_jax.codec.pixels import PixelCoder
 from rec_jax.codec.tiles import Tile, cut_tile, tile_side, tiles
 from rec_jax.coders import Coder, StepCountModel
-from rec_jax.core import prng
 from rec_jax.core.errors import CoderOverflow, CorruptFile, WrongModel
 from rec_jax.core.units import nats_to_bits
 from rec_jax.entropy.stream import SymbolReader, SymbolWriter
 from rec_jax.models.base import LatentModel
 
-SEED = 0  # of the candidates; part of the format
 SPLITS = (0, 5)  # blocks of the coder's size; where one of them overflows, 32 times smaller ones; then stored mode
 BATCH_SIZES = (1, 16)  # tiles encoded together: a lone tile, or as many
 
@@ -142,10 +140,10 @@ class LosslessCodec:
         """Codes and infos of tiles of one shape, one pair per tile, on the host."""
         side = batch[0][2]
         cuts = np.stack([cut_tile(image, tile, side) for _, tile, _, image in batch])
-        numbers = np.array([number for number, *_ in batch])
+        numbers = np.array([number for number, *_ in batch], np.int32)
         pad = size - len(batch)
-        keys = jax.vmap(prng.child_key, (None, 0))(prng.coder_key(SEED), np.pad(numbers, (0, pad), mode="edge"))
-        found = latents.encode(self.params, keys, np.pad(cuts, ((0, pad), *3 * ((0, 0),)), mode="edge"))
+        numbers = np.pad(numbers, (0, pad), mode="edge")
+        found = latents.encode(self.params, numbers, np.pad(cuts, ((0, pad), *3 * ((0, 0),)), mode="edge"))
         found = jax.device_get(found)
         return [jax.tree.map(lambda x, j=j: x[:, j], found) for j in range(len(batch))]
 
@@ -206,8 +204,7 @@ class LosslessCodec:
 
     def _pixel_coder(self, latents: LatentCoder, number: int, codes, tile: Tile, side: int) -> PixelCoder:
         """p(x | z) at the replayed z: what encoder and decoder have in common to the last bit."""
-        key = prng.child_key(prng.coder_key(SEED), number)
-        shared, outputs = jax.device_get(latents.replay(self.params, key, codes, side))
+        shared, outputs = jax.device_get(latents.replay(self.params, np.int32(number), codes, side))
         return PixelCoder(self.model.likelihood, shared, outputs[: tile.height, : tile.width])
 
     def _check_ours(self, header: container.Header) -> None:

@@ -5,7 +5,6 @@ stream sees integers only. Channel by channel, because green and blue may depend
 """
 
 import numpy as np
-from scipy.special import expit
 
 from rec_jax.core.units import nats_to_bits
 from rec_jax.entropy.stream import SymbolReader, SymbolWriter
@@ -61,8 +60,13 @@ def bin_probabilities(mixture: Mixture) -> np.ndarray:
     for weight, loc, scale in zip(
         np.exp(mixture.log_weight).T, mixture.loc.T, np.exp(mixture.log_scale).T, strict=True
     ):
-        cumulative[:, 1:-1] += weight[:, None] * expit((_EDGES - loc[:, None]) / scale[:, None])
+        cumulative[:, 1:-1] += weight[:, None] * _sigmoid((_EDGES - loc[:, None]) / scale[:, None])
     return np.maximum(np.diff(cumulative, axis=1), 0.0)
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    """The logistic CDF, by numpy alone: scipy.special takes half a second to import."""
+    return 0.5 * (1.0 + np.tanh(0.5 * x))
 
 
 def quantise(probabilities: np.ndarray) -> np.ndarray:

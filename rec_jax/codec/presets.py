@@ -28,6 +28,13 @@ def preset_number(coder: Coder) -> int:
     return next((i for i, name in enumerate(PRESETS) if preset_coder(name) == coder), CUSTOM_PRESET)
 
 
+def same_steps(coder: Coder, other: Coder) -> bool:
+    """Whether two coders take as many steps for a block, so that what was learned for one serves the other."""
+    if not (isinstance(coder, BeamSearchCoder) and isinstance(other, BeamSearchCoder)):
+        return coder == other
+    return (coder.omega, coder.block_size) == (other.omega, other.block_size)
+
+
 def configured_coder(section: Mapping[str, Any]) -> tuple[Coder, tuple[StepCountModel, ...]]:
     """A config's `coder` section as a coder and, per layer, its learned model of step counts (() if not learned).
 

@@ -13,7 +13,7 @@ def enable_compilation_cache() -> Path:
     """
     directory = Path(os.environ.get("REC_JAX_CACHE_DIR") or Path.home() / ".cache" / "rec_jax" / "xla").expanduser()
     jax.config.update("jax_compilation_cache_dir", str(directory))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)  # a command has dozens of small programs
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     return directory
 

@@ -16,7 +16,7 @@ from absl import logging
 from rec_jax.codec.container import LATENT
 from rec_jax.codec.lossless import Encoded, LosslessCodec
 from rec_jax.codec.tiles import cut_tile, tiles
-from rec_jax.core.errors import BitstreamMismatch
+from rec_jax.core.errors import BitstreamMismatch, ConfigError
 from rec_jax.core.files import write_bytes_atomic
 from rec_jax.core.json_rows import read_rows, write_rows
 from rec_jax.core.units import bits_to_bpd
@@ -30,7 +30,7 @@ class Summary(NamedTuple):
 
     n_images: int
     rates_bpd: dict[str, float]  # RATES
-    coder_loss: float | None  # (file - header - ELBO) / KL of the images that were not stored, house law 4
+    coder_loss: float | None  # (file - header - ELBO) / KL of the images that were not stored (docs/NOTATION.md)
     over_elbo: float  # file / ELBO - 1
     encode_s: float  # per image
     decode_s: float
@@ -52,7 +52,8 @@ def compress_images(
     run: what is written into every row beside the numbers (config, git hash, device).
     numbers: the images' numbers in their split (default 0, 1, ...).
 
-    Raises BitstreamMismatch if a file does not decode to its image.
+    Raises BitstreamMismatch if a file does not decode to its image, ConfigError for grey images and for sides that are
+    no multiples of the tile's: their bound would count what is not in the picture.
     """
     numbers = list(range(len(images))) if numbers is None else list(numbers)
     rows = read_rows(path)
@@ -71,7 +72,18 @@ def compress_images(
     return [done[number] for number in numbers]
 
 
+def _check_whole_tiles(codec: LosslessCodec, number: int, image: np.ndarray) -> None:
+    side = codec.tile_side(image)
+    if image.ndim != 3 or image.shape[0] % side or image.shape[1] % side:
+        raise ConfigError(
+            f"image {number} has shape {list(image.shape)}: the ELBO is of colour images whose sides are multiples of "
+            f"{side}; set data.patch_test={side}"
+        )
+
+
 def _measure(codec: LosslessCodec, images, numbers, seed: int) -> Iterator[dict[str, Any]]:
+    for number, image in zip(numbers, images, strict=True):
+        _check_whole_tiles(codec, number, image)
     start_s = time.perf_counter()
     encoded = codec.encode(images)
     encode_s = (time.perf_counter() - start_s) / len(images)
@@ -95,12 +107,9 @@ def _bits(e: Encoded) -> tuple[float, ...]:
 
 
 def _elbo_bits(codec: LosslessCodec, image: np.ndarray, number: int, seed: int) -> tuple[float, float]:
-    """-ELBO and KL of an image in bits. A picture larger than a tile is judged tile by tile, as it is coded; the
-    likelihood of a tile's padding is left out by counting whole tiles only, so give multiples of the tile's side.
-    """
-    colour = np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image
+    """-ELBO and KL of an image in bits; a picture larger than a tile is judged tile by tile, as it is coded."""
     side = codec.tile_side(image)
-    cuts = np.stack([cut_tile(colour, tile, side) for tile in tiles(*image.shape[:2], side)])
+    cuts = np.stack([cut_tile(image, tile, side) for tile in tiles(*image.shape[:2], side)])
     elbo = image_elbo(codec.model, codec.params, cuts, [number] * len(cuts), seed, batch_size=min(len(cuts), 16))
     return float(elbo.elbo_bits.sum()), float(elbo.kl_bits.sum())
 

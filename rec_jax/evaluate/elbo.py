@@ -1,4 +1,4 @@
-"""The ELBO of images, one by one: what a file is measured against (house law 4)."""
+"""The ELBO of images, one by one: what a file is measured against (docs/NOTATION.md, coder loss)."""
 
 import functools
 from collections.abc import Iterable

@@ -21,6 +21,7 @@ from rec_jax.data import make_source
 from rec_jax.evaluate.compression import Summary, compress_images, summarise, write_summary
 from rec_jax.models import make_model
 from rec_jax.train.checkpoint import restore_params
+from rec_jax.train.saved_config import read_config
 
 _CALIBRATION_IMAGES = 64
 
@@ -28,7 +29,8 @@ _CALIBRATION_IMAGES = 64
 def evaluate(config: Any, workdir: str | Path, model_name: str | None = None) -> Summary:
     """Codes the first config.evaluate.n_images of config.evaluate.split; writes and returns what they cost.
 
-    model_name: a shipped model or a model file, instead of the weights of workdir and of config.model.
+    model_name: a shipped model or a model file, instead of what was trained in workdir. Either brings its
+      own model section; config.model is not looked at.
 
     Writes WORKDIR/evaluate/NAME.jsonl, one row per image, and NAME.json; NAME says split, weights and coder, so that
     other weights or another coder never share rows. A killed evaluation resumes.
@@ -37,7 +39,7 @@ def evaluate(config: Any, workdir: str | Path, model_name: str | None = None) ->
         stored = read_model_file(find_model_path(model_name))
         params, model = stored.params, make_model(stored.config.model)
     else:
-        params, model = restore_params(workdir), make_model(config.model)
+        params, model = restore_params(workdir), make_model(read_config(workdir).model)
     coder, counts = configured_coder(config.coder)
     folder = Path(workdir) / "evaluate"
     name = _run_name(config, params, coder)
@@ -85,7 +87,10 @@ def _git_hash() -> str:
 
 def _run_name(config: Any, params: Any, coder: Coder) -> str:
     """Data set, split, and a hash of everything else that the rows depend on."""
-    digest = hashlib.sha256(f"{coder!r} {config.data.patch_test}".encode())
+    data = config.data.to_dict()
+    if data["kind"] != "folder":
+        del data["data_dir"]  # where a named data set lies does not matter
+    digest = hashlib.sha256(repr((coder, config.coder.layer_step_counts, sorted(data.items()), config.seed)).encode())
     for leaf in jax.tree.leaves(params):
         digest.update(np.ascontiguousarray(leaf))
     return f"{config.data.name.replace('/', '_')}-{config.evaluate.split}-{digest.hexdigest()[:12]}"

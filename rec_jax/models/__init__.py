@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
-from rec_jax.core.errors import ConfigError
+from rec_jax.core.errors import ConfigError, CorruptFile
+from rec_jax.core.prng import init_key
 from rec_jax.models.likelihoods import ColourMixture, Likelihood, Logistic, PixelScaleLogistic
 from rec_jax.models.resnet_vae import Level, ResNetVAE
 
@@ -25,6 +27,16 @@ def make_model(config: Any, compute_dtype: Any = jnp.float32, unroll: bool = Fal
             return ResNetVAE(_make_levels(config["levels"]), _make_likelihood(config), compute_dtype, unroll)
         case other:
             raise ConfigError(f"model.kind={other!r} is unknown; have resnet_vae")
+
+
+def check_params(model: ResNetVAE, params: Any, name: str) -> None:
+    """CorruptFile if params, of the model file `name`, are not of the names and shapes that the model has."""
+    key = jax.eval_shape(lambda: init_key(0))
+    image = jax.ShapeDtypeStruct((1, model.stride, model.stride, 3), jnp.uint8)
+    wanted = jax.eval_shape(model.init, key, image)
+    fits = jax.tree.structure(wanted) == jax.tree.structure(params)
+    if not fits or any(a.shape != b.shape for a, b in zip(*map(jax.tree.leaves, (wanted, params)), strict=True)):
+        raise CorruptFile(f"{name}: its arrays are not those that its config describes; export the model again")
 
 
 def _make_levels(levels) -> tuple[Level, ...]:

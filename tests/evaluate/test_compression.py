@@ -8,7 +8,7 @@ import pytest
 from tiny_codec import smooth_image
 
 from rec_jax.codec.lossless import LosslessCodec
-from rec_jax.core.errors import BitstreamMismatch
+from rec_jax.core.errors import BitstreamMismatch, ConfigError
 from rec_jax.evaluate.compression import RATES, compress_images, format_summary, summarise, write_summary
 from rec_jax.evaluate.elbo import elbo_evaluator, image_elbo
 
@@ -85,9 +85,10 @@ def test_the_summary_is_the_sums(measured, tmp_path):
     assert json.loads((tmp_path / "summary.json").read_text())["rates_bpd"] == rates
 
 
-def test_grey_pictures_have_rows(tiny, tmp_path):
-    rows = compress_images(tiny, [IMAGES[0][..., 0]], tmp_path / "rows.jsonl")
-    assert [row["n_dims"] for row in rows] == [32 * 32]
+@pytest.mark.parametrize("image", [IMAGES[0][..., 0], IMAGES[0][:31], np.tile(IMAGES[0], (2, 3, 1))])
+def test_pictures_whose_bound_would_count_padding_are_refused(tiny, tmp_path, image):
+    with pytest.raises(ConfigError, match="image 0 has shape .* multiples of"):
+        compress_images(tiny, [image], tmp_path / "rows.jsonl")
 
 
 def test_the_bound_of_an_image_does_not_depend_on_its_batch(tiny):
