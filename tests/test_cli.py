@@ -278,6 +278,7 @@ def test_ctrl_c_in_a_real_process(folder):
         stderr=subprocess.PIPE,
         text=True,
         env=environment(),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job's children ignore it
     ) as process:
         assert process.stdout.readline() == "started\n"
         time.sleep(0.1)
