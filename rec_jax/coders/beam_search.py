@@ -27,13 +27,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rec_jax.coders.base import Info, ReadSymbols, raise_on_overflow
+from rec_jax.coders.base import Info, raise_on_overflow
 from rec_jax.coders.blocks import block_keys, block_shape, cut_target, join, map_sorted, permutation
+from rec_jax.coders.step_codes import StepCode, StepCoder
 from rec_jax.coders.step_counts import StepCountModel
-from rec_jax.core.errors import CoderOverflow, ConfigError
+from rec_jax.core.errors import ConfigError
 from rec_jax.core.gaussian import DiagGaussian, kl_nats
 from rec_jax.core.prng import child_key
-from rec_jax.entropy.tables import TOTAL, UniformTable
+from rec_jax.entropy.tables import TOTAL, Table
 
 # Share of the remaining variance that step k of K takes: (K - k + 1)^POWER, a law fitted by the authors on one model's
 # posteriors (the paper rounds to -0.79). The last step takes all that is left.
@@ -41,13 +42,6 @@ VARIANCE_POWER = -0.7864636765648174
 BLOCKS_AT_ONCE = 8  # blocks searched together; larger wastes steps on the longest of them
 _MIN_VARIANCE = 1e-20  # so that a target of scale 0, in float32, still has finite scores
 _MAGNITUDES, _SIGNS = range(2)  # children of a block's key
-
-
-class BeamCode(NamedTuple):
-    """Per block: how many steps, and the chosen candidate of each; padded to the static max_steps."""
-
-    n_steps: jax.Array  # int32 [n_blocks]; -1 marks an overflow
-    indices: jax.Array  # uint32 [n_blocks, max_steps]
 
 
 class _Search(NamedTuple):
@@ -62,7 +56,7 @@ class _Search(NamedTuple):
 
 
 @dataclass(frozen=True)
-class BeamSearchCoder:
+class BeamSearchCoder(StepCoder):
     """See the module's docstring.
 
     omega: nats per step.  epsilon: extra candidates, exp(omega * epsilon) times as many.  n_beams: B.
@@ -98,6 +92,14 @@ class BeamSearchCoder:
         """Static length of a block's indices."""
         return math.ceil(self.max_nats / self.omega)
 
+    @property
+    def offered(self) -> range:
+        """A block may take any number of steps."""
+        return range(self.max_steps + 1)
+
+    def count_table(self, before: np.ndarray) -> Table:
+        return self.step_counts.table(before, self.max_steps)
+
     # ---- protocol: see base.Coder ------------------------------------------------------------------------------
 
     def encode(self, key, q, p):
@@ -118,7 +120,7 @@ class BeamSearchCoder:
             (n_steps, (jax.vmap(lambda k: block_keys(k, shape[1]))(keys), target)),
         )
         indices, log_ratio = map_sorted(self._search, *flat, chunk=BLOCKS_AT_ONCE)
-        code = BeamCode(jnp.where(overflow, -1, n_steps), indices.reshape(*shape, -1))
+        code = StepCode(jnp.where(overflow, -1, n_steps), indices.reshape(*shape, -1))
         info = Info(block_kl.sum(1), log_ratio.reshape(shape).sum(1), overflow.any(1))
         return code, info
 
@@ -130,36 +132,6 @@ class BeamSearchCoder:
             block_keys(key, shape[0]), code.n_steps, code.indices
         )
         return p.loc + p.scale * join(blocks, order)
-
-    def symbols(self, code, p):
-        counts = np.asarray(code.n_steps, np.int64)
-        if np.any(counts < 0):
-            raise CoderOverflow(f"a block of more than max_nats={self.max_nats:g} nats has no code")
-        indices = np.asarray(code.indices, np.int64)
-        values = [counts[b : b + 1] for b in range(len(counts))]
-        tables = self.step_counts.tables(counts, self.max_steps)
-        used = np.concatenate([row[:n] for row, n in zip(indices, counts, strict=True)])
-        return [*values, used], [*tables, UniformTable(self.n_candidates)]
-
-    def read_symbols(self, read: ReadSymbols, p):
-        n_blocks, _ = block_shape(p.loc.size, self.block_size)
-        counts = self.step_counts.read(read, n_blocks, self.max_steps)
-        return [*(counts[b : b + 1] for b in range(n_blocks)), read(UniformTable(self.n_candidates), int(counts.sum()))]
-
-    def from_symbols(self, values: list[np.ndarray], p) -> BeamCode:
-        counts, used = np.concatenate(values[:-1]), values[-1]
-        indices = np.zeros((len(counts), self.max_steps), np.uint32)
-        indices[np.arange(self.max_steps) < counts[:, None]] = used
-        return BeamCode(counts.astype(np.int32), indices)
-
-    def index_bits(self, code) -> float:
-        values, tables = self.symbols(code, None)
-        return sum(table.bits(v) for v, table in zip(values, tables, strict=True))
-
-    def side_bits(self, code) -> float:
-        """The part of `index_bits` that the numbers of steps cost."""
-        values, tables = self.symbols(code, None)
-        return sum(table.bits(v) for v, table in zip(values[:-1], tables[:-1], strict=True))
 
     # ---- the algorithm, one block at a time ----------------------------------------------------------------------
 
