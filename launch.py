@@ -38,7 +38,9 @@ def train(config: ConfigDict, workdir: Path) -> None:
     from rec_jax.data import make_source
     from rec_jax.train.loop import train as run
 
-    run(config, workdir, make_source(config.data, "train").array(), _evaluators(config))
+    images = make_source(config.data, "train").array()
+    initial_params = (lambda: _initial_params(config)) if config.train.initial_model else None
+    run(config, workdir, images, _evaluators(config), initial_params)
 
 
 def evaluate(config: ConfigDict, workdir: Path) -> None:
@@ -63,6 +65,7 @@ def export(config: ConfigDict, workdir: Path, path: Path) -> None:
     data, config = config.data, ConfigDict(config.to_dict())
     config.model = read_config(workdir).model
     config.data.data_dir = ""  # a path of this machine is nothing that a model should carry
+    config.train.initial_model = Path(config.train.initial_model).name
     if hasattr(coder, "step_counts"):
         images = make_source(data, "train").array()[:_CALIBRATION_IMAGES]
         counts = calibrate_step_counts(make_model(config.model), params, coder, np.asarray(images))
@@ -121,6 +124,22 @@ def _evaluators(config: ConfigDict) -> list:
     source = CenterCrops(source, config.data.patch) if config.data.patch else source
     images = np.stack([source[i] for i in range(min(config.train.evaluate_images, len(source)))])
     return [elbo_evaluator(make_model(config.model), images, config.seed, config.evaluate.batch_size)]
+
+
+def _initial_params(config: ConfigDict):
+    """The parameters of config.train.initial_model, which must be of the config's own model."""
+    from rec_jax.codec.model_file import find_model_path, read_model_file
+    from rec_jax.models import check_params, make_model
+
+    name = config.train.initial_model
+    stored = read_model_file(find_model_path(name))
+    if stored.config.model != config.model:
+        raise ConfigError(
+            f"train.initial_model={name!r} is a model of {stored.config.model.to_dict()}, the config's model section "
+            f"is {config.model.to_dict()}: make them equal or give another model"
+        )
+    check_params(make_model(config.model), stored.params, name)
+    return stored.params
 
 
 def _load_sweep() -> list[dict]:

@@ -44,6 +44,7 @@ def base() -> ConfigDict:
     )
     config.train = ConfigDict(
         dict(
+            initial_model="",  # shipped model or model file whose weights a new run starts from; "": fresh ones
             optimizer="adamax",
             learning_rate=1e-3,
             schedule="piecewise",
@@ -79,7 +80,7 @@ def shrink(config: ConfigDict) -> ConfigDict:
         config.train.update(
             dict(n_steps=20, batch_size=8, log_every=5, evaluate_every=10, evaluate_images=16, save_every=10)
         )
-        config.train.update(dict(warmup_steps=5, decay_steps=(), cosine_steps=20, kl_warmup_steps=0))
+        config.train.update(dict(initial_model="", warmup_steps=5, decay_steps=(), cosine_steps=20, kl_warmup_steps=0))
         config.evaluate.update(dict(n_images=4, batch_size=4))
     return config
 

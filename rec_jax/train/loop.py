@@ -5,8 +5,10 @@ keys are functions of (config.seed, step), everything else is in the checkpoint.
 takes XLA_FLAGS=--xla_gpu_deterministic_ops=true as well.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -34,11 +36,16 @@ _INIT_IMAGES = 128  # that scale the initial parameters, in every process
 
 
 def train(
-    config: ConfigDict, workdir: str | Path, source_train: np.ndarray, evaluators: Iterable[Evaluator] = ()
+    config: ConfigDict,
+    workdir: str | Path,
+    source_train: np.ndarray,
+    evaluators: Iterable[Evaluator] = (),
+    initial_params: Callable[[], Any] | None = None,
 ) -> TrainState:
     """Trains to config.train.n_steps, resuming from workdir if it holds a checkpoint; returns the last state.
 
     source_train: uint8 [N, H, W, 3].  evaluators: see periodic.Evaluator.
+    initial_params: gives what a new run starts from, in place of fresh parameters; not called by one that resumes.
 
     Raises:
       ConfigError: for values that cannot be trained, or other ones than the workdir was started with.
@@ -57,7 +64,7 @@ def train(
 
     position = {"seed": config.seed, "batch_size": settings.batch_size, "n_images": len(source_train)}
     with Checkpoints(workdir, settings.keep_checkpoints, position) as checkpoints:
-        state = _restore_or_create(config, workdir, checkpoints, model, optimizer, mesh, source_train)
+        state = _restore_or_create(config, workdir, checkpoints, model, optimizer, mesh, source_train, initial_params)
         done = int(state.step)
         if done >= settings.n_steps:
             logging.info("%s is already at step %d of %d", workdir, done, settings.n_steps)
@@ -79,20 +86,20 @@ def _restore_or_create(
     optimizer: optax.GradientTransformation,
     mesh: Mesh,
     images: np.ndarray,
+    initial_params: Callable[[], Any] | None,
 ) -> TrainState:
     """The state of the last checkpoint, if workdir has one, else a new one; writes config.json."""
     n_first = min(_INIT_IMAGES, len(images))
     first_images = images[batch_indices(config.seed, 0, n_first, len(images))]
     key = prng.init_key(config.seed)
 
-    def create(key, first_images):
-        return create_state(model, optimizer, key, first_images)
-
+    create = partial(create_state, model, optimizer)
     last_step = checkpoints.latest_step()
     if last_step is None:
         whole = parallel.replicated(mesh)
         options = training_compiler_options()
-        state = jax.jit(create, out_shardings=whole, compiler_options=options)(key, first_images)
+        given = initial_params() if initial_params else None
+        state = jax.jit(create, out_shardings=whole, compiler_options=options)(key, first_images, given)
     else:
         check_same_run(workdir, config)
         shapes = jax.eval_shape(create, key, first_images)

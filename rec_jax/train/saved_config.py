@@ -25,6 +25,7 @@ _FREE_FIELDS = (
     "train.save_every",
     "train.keep_checkpoints",
 )
+_ABSENT = {"train.initial_model": ""}  # what a field means that workdirs older than it lack
 
 
 def write_config(workdir: str | Path, config: ConfigDict) -> None:
@@ -66,7 +67,7 @@ def check_same_run(workdir: str | Path, config: ConfigDict) -> None:
 
 def training_difference(one: ConfigDict, other: ConfigDict) -> tuple[str, Any, Any] | None:
     """(name, its value in one, in other) of the first field by name that moves a trained number; None if none does."""
-    old, new = _fields(one), _fields(other)
+    old, new = _ABSENT | _fields(one), _ABSENT | _fields(other)
     for name in sorted(old.keys() | new.keys()):
         if old.get(name, "absent") != new.get(name, "absent"):
             return name, old.get(name, "absent"), new.get(name, "absent")

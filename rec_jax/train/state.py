@@ -22,9 +22,14 @@ class TrainState(NamedTuple):
 
 
 def create_state(
-    model: LatentModel, optimizer: optax.GradientTransformation, key: jax.Array, images: jax.Array
+    model: LatentModel,
+    optimizer: optax.GradientTransformation,
+    key: jax.Array,
+    images: jax.Array,
+    initial_params: Any = None,
 ) -> TrainState:
-    """The state at step 0; images uint8 [B, H, W, 3] scale the initial parameters."""
-    params = jax.tree.map(partial(jnp.asarray, dtype=jnp.float32), model.init(key, images))  # none weakly typed
+    """The state at step 0, of initial_params or, if None, of new ones, which images uint8 [B, H, W, 3] scale."""
+    params = model.init(key, images) if initial_params is None else initial_params
+    params = jax.tree.map(partial(jnp.asarray, dtype=jnp.float32), params)  # none weakly typed
     ema_params = jax.tree.map(jnp.copy, params)  # buffers of its own: the step donates both
     return TrainState(jnp.zeros((), jnp.int32), params, ema_params, optimizer.init(params), no_totals())

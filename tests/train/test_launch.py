@@ -1,14 +1,18 @@
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
+import jax
+import numpy as np
 import pytest
 
 import launch
 from rec_jax.codec.model_file import read_model_file
-from rec_jax.core.errors import RecError
+from rec_jax.core.errors import ConfigError, MissingFile, RecError
 from rec_jax.core.messages import flag_error_line, one_line
-from rec_jax.train.saved_config import read_config
+from rec_jax.train.checkpoint import restore_params
+from rec_jax.train.saved_config import read_config, with_overrides
 from tests.train.tiny import tiny_config
 
 ROOT = Path(launch.__file__).parent
@@ -32,6 +36,30 @@ def test_train_then_export(config, tmp_path, capsys):
     assert model.config.model == config.model
     assert len(model.config.coder.layer_step_counts) == 1
     assert set(model.params) == {"top", "likelihood", "down_sample", "up", "down", "up_sample"}
+
+
+def test_a_run_starts_from_a_model_and_resumes_without_it(config, tmp_path):
+    launch.train(config, tmp_path / "one")
+    path = tmp_path / "one.safetensors"
+    launch.export(config, tmp_path / "one", path)
+    start = read_model_file(path).params
+    further = config.copy_and_resolve_references()
+    further.train.update(dict(initial_model=str(path), learning_rate=0.0, clip_norm=0.0))
+    launch.train(further, tmp_path / "two")
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-6), restore_params(tmp_path / "two"), start)
+    launch.export(further, tmp_path / "two", tmp_path / "two.safetensors")
+    assert read_model_file(tmp_path / "two.safetensors").config.train.initial_model == "one.safetensors"
+    path.unlink()
+    launch.train(with_overrides(further, {"train.n_steps": 3}), tmp_path / "two")
+    with pytest.raises(MissingFile, match="no model .*one.safetensors"):
+        launch.train(further, tmp_path / "three")
+
+
+def test_a_run_that_starts_from_another_network_is_refused(config, tmp_path):
+    config.train.initial_model = "cifar10-small"
+    with pytest.raises(ConfigError, match="'cifar10-small' is a model of .*, the config's model section is ") as error:
+        launch.train(config, tmp_path)
+    assert "\n" not in str(error.value)
 
 
 def test_a_sweep_shares_weights_skips_what_is_done_and_survives_a_failure(config, tmp_path, monkeypatch):

@@ -37,6 +37,16 @@ def test_a_field_that_only_one_has_differs():
     assert training_difference(tiny_config(), more) == ("train.extra", "absent", 1)
 
 
+def test_a_workdir_older_than_fine_tuning_resumes(tmp_path):
+    older = tiny_config()
+    with older.unlocked():
+        del older.train.initial_model
+    write_config(tmp_path, older)
+    check_same_run(tmp_path, tiny_config())
+    with pytest.raises(ConfigError, match="train.initial_model=, now it is cifar10-small"):
+        check_same_run(tmp_path, tiny_config(initial_model="cifar10-small"))
+
+
 @pytest.mark.parametrize("overrides", [{"coder.omgea": 1.0}, {"train.n_steps": "many"}, {"nothing.there": 1}])
 def test_impossible_overrides_are_refused(overrides):
     with pytest.raises(ConfigError):

@@ -1,0 +1,36 @@
+"""Every config of launch.py can be made, at full size and small, and starts from a model of its own kind."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+import configs
+from configs.base import base
+from rec_jax.codec.model_file import find_model_path, read_model_file
+
+PATHS = Path(configs.__file__).parent.glob("*.py")
+NAMES = sorted(path.stem for path in PATHS if path.stem not in ("__init__", "base"))
+MAKERS = {name: importlib.import_module(f"configs.{name}").get_config for name in NAMES}
+LAUNCHED = [name for name, make in MAKERS.items() if "train" in make()]
+
+
+def test_the_shipped_models_have_configs():
+    assert {"cifar10_small", "tiny_imagenet32_small", "photos_small"} <= set(LAUNCHED)
+
+
+@pytest.mark.parametrize("name", LAUNCHED)
+def test_a_config_has_the_fields_of_the_base(name):
+    config = MAKERS[name]()
+    assert config.is_locked and config.keys() == base().keys()
+    for section in ("data", "model", "train", "evaluate"):
+        assert config[section].keys() == base()[section].keys()
+    if config.train.initial_model:
+        stored = read_model_file(find_model_path(config.train.initial_model))
+        assert stored.config.model == config.model
+
+
+@pytest.mark.parametrize("name", LAUNCHED)
+def test_quick_needs_no_data_and_no_model(name):
+    config = MAKERS[name]("quick")
+    assert config.data.kind == "embedded" and config.train.initial_model == "" and config.train.n_steps <= 20
