@@ -1,0 +1,135 @@
+"""One measured number of the table: what it is of, and the file with one row per image that it is the mean of."""
+
+import dataclasses
+import datetime
+import hashlib
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from rec_jax.core.json_rows import read_rows, write_rows
+from rec_jax.version import __version__
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """Where a number stands in the table and what it is of. Plain values: it goes into cells.json and comes back."""
+
+    row: str
+    column: str
+    data: str  # what the images are called
+    stand_in: str  # '' or what must stand beside the number
+    made_by: str  # the program or the coder with all its settings
+    n_images: int  # that are wanted
+    rows_name: str  # of the file of rows, which names everything that they depend on
+    model: str = ""
+    crop: int = 0  # side of the centre crops that were coded; 0: whole images
+    main: bool = True  # False: measured for a comparison, and not shown in the table itself
+
+    def where(self) -> str:
+        """'column/row', as --only takes it."""
+        return f"{self.column}/{self.row}"
+
+    def rows(self, workdir: Path) -> list[dict[str, Any]]:
+        """What has been measured so far, in the order of the images."""
+        rows = [row for row in read_rows(rows_path(workdir, self.rows_name)) if row["image"] < self.n_images]
+        return sorted(rows, key=lambda row: row["image"])
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """A cell and how to measure it: measure(path, stamp, progress) appends the rows that `path` lacks.
+
+    stamp: fields for every row.  progress: to be called with the number of images done since the last call.
+    """
+
+    cell: Cell
+    measure: Callable[[Path, Mapping[str, Any], Callable[[int], None]], None]
+
+    def run(self, workdir: Path) -> None:
+        """Measures what is missing."""
+        path = rows_path(workdir, self.cell.rows_name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        n_done = len(self.cell.rows(workdir))
+        if n_done == self.cell.n_images:
+            return
+        every_s = 0.5 if sys.stderr.isatty() else 10.0
+        title = " ".join(filter(None, (self.cell.where(), self.cell.model)))
+        bar = tqdm(desc=title, total=self.cell.n_images, initial=n_done, unit="image", mininterval=every_s)
+        with bar:
+            self.measure(path, stamp(), bar.update)
+
+
+def rows_path(workdir: Path, rows_name: str) -> Path:
+    """WORKDIR/rows/NAME.jsonl."""
+    return workdir / "rows" / f"{rows_name}.jsonl"
+
+
+def rows_name(column: str, row: str, key: Mapping[str, Any]) -> str:
+    """A file's name from everything that its rows depend on."""
+    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:12]
+    return f"{column}-{row}-{digest}"
+
+
+def append_missing(path: Path, n_images: int, measure_one: Callable[[int], Mapping[str, Any]], stamp, progress) -> None:
+    """Rows {'image': i, **measure_one(i), **stamp} for every i below n_images that the file lacks, one by one."""
+    rows = read_rows(path)
+    write_rows(path, rows)  # without a last row that a kill cut off
+    done = {row["image"] for row in rows}
+    with path.open("a", encoding="utf-8") as out:
+        for i in (i for i in range(n_images) if i not in done):
+            append_rows(out, [{"image": i, **measure_one(i), **stamp}])
+            progress(1)
+
+
+def append_rows(out, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Rows to an open file, there at once."""
+    for row in rows:
+        out.write(json.dumps(row) + "\n")
+    out.flush()
+
+
+def stamp() -> dict[str, Any]:
+    """What every row says of where and when it was measured, and how much memory the program had needed until then."""
+    return {
+        "git": git_hash(),
+        "rec_jax": __version__,
+        "device": f"{os.cpu_count()} x {_processor()}",
+        "python": platform.python_version(),
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M"),
+    }
+
+
+def peak_memory_bytes() -> int:
+    """The most memory that this process has held at once (maximum resident set size)."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak  # macOS counts bytes, Linux KiB
+
+
+def git_hash() -> str:
+    """The commit of the program, with '-dirty' if files differ from it; 'unknown' outside a clone."""
+    words = ["git", "describe", "--always", "--dirty", "--abbrev=10", "--exclude=*"]
+    try:
+        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    except OSError:
+        return "unknown"
+    return done.stdout.strip() or "unknown"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.machine()
+    names = (line.partition(": ")[2] for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())

@@ -1,0 +1,145 @@
+"""Relative entropy coding and its bound: every file written, read back and decoded (rec_jax.evaluate.compression)."""
+
+import dataclasses
+import functools
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+import rec_jax
+from experiments.table1.cells import Cell, Job, peak_memory_bytes, rows_name
+from experiments.table1.code_digest import code_digest
+from experiments.table1.columns import Column, Images
+from rec_jax.codec.calibrate import calibrate_step_counts
+from rec_jax.codec.lossless import BATCH_SIZES, LosslessCodec
+from rec_jax.codec.model_file import find_model_path, read_model_file
+from rec_jax.codec.presets import configured_coder, preset_number, same_steps
+from rec_jax.codec.tiles import tiles
+from rec_jax.coders import Coder, make_coder
+from rec_jax.core.files import read_bytes
+from rec_jax.core.json_rows import read_rows
+from rec_jax.evaluate.compression import compress_images, summarise
+
+CALIBRATION_IMAGES = 64
+_MAX_MODEL_BYTES = 2**32
+
+
+@dataclasses.dataclass(frozen=True)
+class Rec:
+    """Our files with one coder: per model a cell of the column's images.
+
+    preset, seed: a named coder, or `options` of make_coder; the seed is that of the ELBO's posterior samples.
+    crops: where a column has a crop size, show the centre crops. Otherwise whole images are shown, and the crops are
+      measured for the comparison with the rows that have crops only.
+    """
+
+    id: str
+    seed: int
+    preset: str = "default"
+    options: Mapping[str, Any] | None = None
+    crops: bool = False
+
+    def jobs(self, column: Column) -> list[Job]:
+        """Raises a RecError if data or a model are not there."""
+        whole = [] if self.crops and column.crop else [(column.learned_images(), 0)]
+        crops = [(column.cropped_images(), column.crop)] if column.crop else []
+        return [self._job(column, model, *images) for images in whole + crops for model in column.models]
+
+    def rates(self, rows: Sequence[dict[str, Any]]) -> dict[str, float]:
+        """Bits per dimension of whole files."""
+        return {"single": summarise(rows).rates_bpd["file"]}
+
+    def image_rate(self, row: dict[str, Any]) -> float:
+        """Bits per dimension of one image."""
+        return row["file_bpd"]
+
+    def _job(self, column: Column, model: str, images: Images, crop: int) -> Job:
+        codec = _codec(model, self.preset, tuple(sorted(self.options.items())) if self.options else None, column)
+        key = codec_key(codec, model, images, self.seed)
+        cell = Cell(
+            self.id, column.id, column.data, column.stand_in, repr(codec.coder), len(images),
+            rows_name(column.id, self.id, key), Path(model).stem, crop, main=self.crops or not crop,
+        )  # fmt: skip
+
+        def measure(path, stamp, progress):
+            done = {row["image"] for row in read_rows(path)}
+            for numbers in batches([i for i in range(len(images)) if i not in done], images[0], codec):
+                chunk = [images[i] for i in numbers]
+                run = {**stamp, "jax": jax.__version__, "peak_memory_bytes": peak_memory_bytes()}
+                compress_images(codec, chunk, path, batch_size=len(chunk), seed=self.seed, run=run, numbers=numbers)
+                progress(len(chunk))
+
+        return Job(cell, measure)
+
+
+@dataclasses.dataclass(frozen=True)
+class Bound:
+    """The negative ELBO of the images that `rec` codes, from the same rows."""
+
+    id: str
+    rec: Rec
+
+    def jobs(self, column: Column) -> list[Job]:
+        """Those of `rec`."""
+        jobs = self.rec.jobs(column)
+        sample = "one posterior sample per image and layer"
+        return [Job(dataclasses.replace(job.cell, row=self.id, made_by=sample), job.measure) for job in jobs]
+
+    def rates(self, rows: Sequence[dict[str, Any]]) -> dict[str, float]:
+        """Bits per dimension."""
+        return {"bound": summarise(rows).rates_bpd["elbo"]}
+
+    def image_rate(self, row: dict[str, Any]) -> float:
+        """Bits per dimension of one image."""
+        return row["elbo_bpd"]
+
+
+def codec_key(codec: LosslessCodec, model: str, images: Images, seed: int) -> dict[str, Any]:
+    """Everything that the files and their rows depend on."""
+    return {
+        "images": images.digest,
+        "model": hashlib.sha256(read_bytes(find_model_path(model), _MAX_MODEL_BYTES)).hexdigest(),
+        "coder": repr(codec.coder),
+        "step_counts": repr(codec.step_counts),
+        "seed": seed,
+        "code": code_digest(),
+        "jax": jax.__version__,
+        "platform": jax.default_backend(),
+    }
+
+
+def batches(numbers: list[int], image: np.ndarray, codec: LosslessCodec) -> list[list[int]]:
+    """Numbers of images of this one's size, in groups that fill the encoder's batches of tiles."""
+    n_tiles = len(list(tiles(*image.shape[:2], codec.tile_side(image))))
+    size = max(1, BATCH_SIZES[-1] // n_tiles)
+    return [numbers[first : first + size] for first in range(0, len(numbers), size)]
+
+
+@functools.cache
+def loaded_codec(model: str, preset: str) -> LosslessCodec:
+    """As rec_jax.load, once per model and preset."""
+    return rec_jax.load(model, preset)
+
+
+def _codec(model: str, preset: str, options: tuple | None, column: Column) -> LosslessCodec:
+    """A model with a preset's coder, or with another one and its numbers of steps as learned on training images."""
+    codec = loaded_codec(model, preset)
+    if options is None:
+        return codec
+    coder = make_coder(**dict(options))
+    return dataclasses.replace(
+        codec, coder=coder, step_counts=_step_counts(codec, model, coder, column), preset=preset_number(coder)
+    )
+
+
+def _step_counts(codec: LosslessCodec, model: str, coder: Coder, column: Column):
+    """The model file's own if it has them for this coder, else learned as `launch.py --mode=export` does."""
+    learned_for, counts = configured_coder(read_model_file(find_model_path(model)).config.coder)
+    if counts and same_steps(coder, learned_for):
+        return counts
+    images = np.asarray(column.training_images(CALIBRATION_IMAGES))
+    return calibrate_step_counts(codec.model, codec.params, coder, images)

@@ -1,0 +1,187 @@
+"""table1.html: one file with the table, bars per image, pictures and every number's origin; nothing is loaded."""
+
+import base64
+import html
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from experiments.table1.checks import subject
+from experiments.table1.markdown import STAND_IN_MARK, rate_words
+from experiments.table1.run import sample_path
+
+_STYLE = """
+body { font: 15px/1.45 system-ui, sans-serif; color: #22262e; max-width: 1180px; margin: 2em auto; padding: 0 1em }
+table { border-collapse: collapse; margin: 1em 0 }
+th, td { padding: .25em .7em; text-align: right; vertical-align: top; border-bottom: 1px solid #e3e6eb }
+th { border-bottom: 2px solid #22262e }
+td:first-child, th:first-child, .text td, .text th { text-align: left }
+.measured { font-weight: 650; background: #fdf0f1 }
+.published { font-style: italic; color: #6b7280 }
+.none { color: #9aa1ac }
+.note { font-weight: 400; color: #6b7280; font-size: 80% }
+.warn { background: #fff3cd; padding: .5em .8em; border-left: 4px solid #d9a400 }
+.cards { display: flex; flex-wrap: wrap; gap: 18px }
+.card { width: 270px; font-size: 12px }
+.card img { image-rendering: pixelated; max-width: 192px; min-width: 64px; max-height: 128px; display: block }
+.yes { color: #1a7f37 }
+.no { color: #c62828; font-weight: 700 }
+.wide { overflow-x: auto; font-size: 90% }
+code { font-size: 85%; word-break: break-word }
+"""
+_COLOURS = ["#b8bec8", "#7d8aa0", "#5f6b7d", "#8fb8a8", "#c9a0dc", "#e0a458", "#d1495b", "#22262e"]
+_BAR_WIDTH, _BAR_HEIGHT = 150, 12
+
+
+def to_html(table: dict[str, Any], workdir: Path) -> str:
+    """The whole page; the pictures are read from workdir."""
+    parts = [
+        f"<h1>{_text(table['table'])}</h1>",
+        f"<p>Made by <code>{_text(table['command'])}</code></p>",
+        *_warnings(table),
+        _main_table(table),
+        "<p><span class=measured>Measured here</span>, <span class=published>published</span>; in brackets the rate "
+        f"over a long chain of images. Published: {_text(table['published_source'])}.</p>",
+        *_losses(table),
+        *_checks(table),
+        *(part for column in table["columns"] for part in _cards(table, column, workdir)),
+        *_sources(table),
+        f"<details><summary>config</summary><pre>{_text(_config_lines(table['config']))}</pre></details>",
+    ]
+    title = _text(table["table"])
+    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'
+    return head + "\n".join(parts) + "</html>\n"
+
+
+def _warnings(table: dict[str, Any]) -> Iterator[str]:
+    for column in table["columns"].values():
+        if column["stand_in"]:
+            words = f"{', '.join(column['data'])}: {column['stand_in']}"
+            yield f"<p class=warn>{STAND_IN_MARK} <b>{_text(words)}</b>: not to be compared with published numbers.</p>"
+
+
+def _main_table(table: dict[str, Any]) -> str:
+    head = "<th>bits/dim</th>"
+    for column in table["columns"].values():
+        title = _text(column["title"])
+        measured = f"{_text(', '.join(column['data']))}{STAND_IN_MARK}" if column["stand_in"] else title
+        note = f"<div class=note>{_text(column['stand_in'])}</div>" if column["stand_in"] else ""
+        head += f"<th>{measured}<br>measured{note}</th><th class=published>{title}<br>published</th>"
+    lines = []
+    for row in table["rows"]:
+        cells = "".join(_measured_cell(cell) + _published_cell(cell) for cell in row["cells"].values())
+        lines.append(f"<tr><td>{_text(row['title'])}</td>{cells}</tr>")
+    return f"<div class=wide><table><tr>{head}</tr>{''.join(lines)}</table></div>"
+
+
+def _measured_cell(cell: dict[str, Any]) -> str:
+    if not cell["measured"]:
+        return f'<td class=none title="{_text(cell["not_run"])}">not run</td>'
+    return f"<td class=measured>{'<br>'.join(map(_measured, cell['measured']))}</td>"
+
+
+def _measured(m: dict[str, Any]) -> str:
+    notes = [m["model"], f"{m['crop']}x{m['crop']} crops" if m["crop"] else "", f"n={m['n_images']}"]
+    notes.append(f"partial, of {m['n_images_wanted']}" if m["n_images"] < m["n_images_wanted"] else "")
+    mark = STAND_IN_MARK if m["stand_in"] else ""
+    note = f"<div class=note>{_text(', '.join(filter(None, notes)))}</div>"
+    return f'<span title="{_text(m["command"])}">{rate_words(m["bpd"])}{mark}</span>{note}'
+
+
+def _published_cell(cell: dict[str, Any]) -> str:
+    return f"<td class=published>{rate_words(cell['published']) if cell['published'] else '–'}</td>"
+
+
+def _losses(table: dict[str, Any]) -> Iterator[str]:
+    if not table["coder_losses"]:
+        return
+    yield "<h2>What our coders lose</h2>"
+    titles = {row["id"]: row["title"] for row in table["rows"]}
+    lines = [["coder", "images", "ELBO", "KL", "file", "coder loss, of KL", "over the ELBO", "the paper's iREC"]]
+    for loss in table["coder_losses"]:
+        name = subject(*(loss[field] for field in ("column", "stand_in", "data", "model", "crop")))
+        rates = [f"{loss['bpd'][rate]:.3f}" for rate in ("elbo", "kl", "file")]
+        value = "–" if loss["coder_loss"] is None else f"{100 * loss['coder_loss']:.1f}%"
+        over = [f"{100 * loss[field]:+.1f}%" for field in ("over_elbo", "published_over_elbo")]
+        lines.append([titles[loss["row"]], f"{name}; {loss['n_images']} images", *rates, value, *over])
+    yield _plain_table(lines)
+
+
+def _checks(table: dict[str, Any]) -> Iterator[str]:
+    if not table["checks"]:
+        return
+    yield "<h2>Checks</h2><table class=text><tr><th>check<th>measured<th>required<th>holds</tr>"
+    verdict = {True: "<td class=yes>yes", False: "<td class=no>no", None: "<td>–"}
+    for check in table["checks"]:
+        words = "".join(f"<td>{_text(check[name])}</td>" for name in ("what", "measured", "required"))
+        yield f"<tr>{words}{verdict[check['holds']]}</tr>"
+    yield "</table>"
+
+
+def _cards(table: dict[str, Any], column: str, workdir: Path) -> Iterator[str]:
+    images = table["images"][column]
+    if not images:
+        return
+    about = table["columns"][column]
+    note = f" ({', '.join(about['data'])}: {about['stand_in']})" if about["stand_in"] else ""
+    yield f"<h2>{_text(about['title'] + note)}, image by image, bits/dim</h2><div class=cards>"
+    titles = list(dict.fromkeys(title for image in images for title in image["bpd"]))
+    colours = {title: _COLOURS[i % len(_COLOURS)] for i, title in enumerate(titles)}
+    for image in images:
+        picture = _picture(sample_path(workdir, column, image["image"]))
+        yield f"<div class=card>image {image['image']}{picture}{_bars(image['bpd'], colours)}</div>"
+    yield "</div>"
+
+
+def _picture(path: Path) -> str:
+    """The picture inside the page; nothing if it was not kept."""
+    if not path.is_file():
+        return ""
+    data = base64.b64encode(path.read_bytes()).decode()
+    return f'<img alt="{_text(path.stem)}" src="data:image/png;base64,{data}">'
+
+
+def _bars(bpd: dict[str, float], colours: dict[str, str]) -> str:
+    """One bar per row; 8 bits/dim, raw pixels, is the full width, and a longer bar is cut and marked."""
+    lines = []
+    for i, (title, rate_bpd) in enumerate(bpd.items()):
+        y, width = i * (_BAR_HEIGHT + 4), _BAR_WIDTH * min(rate_bpd / 8.0, 1.0)
+        words = f"{rate_bpd:.2f}{' ≫' if rate_bpd > 8.0 else ''} {_text(title)}"
+        lines.append(
+            f'<rect x="0" y="{y}" width="{width:.1f}" height="{_BAR_HEIGHT}" fill="{colours[title]}"/>'
+            f'<text x="{width + 4:.1f}" y="{y + _BAR_HEIGHT - 2}" font-size="10.5">{words}</text>'
+        )
+    height = len(bpd) * (_BAR_HEIGHT + 4)
+    return f'<svg width="270" height="{height}" overflow="visible">{"".join(lines)}</svg>'
+
+
+def _sources(table: dict[str, Any]) -> Iterator[str]:
+    yield "<h2>Where each measured number comes from</h2>"
+    lines = [["number", "images", "made by", "command", "git", "device", "date (UTC)"]]
+    for row in table["rows"]:
+        for column, cell in row["cells"].items():
+            for m in cell["measured"]:
+                name = subject(column, m["stand_in"], m["data"], m["model"], m["crop"])
+                words = [f"{row['title']}; {name}: {rate_words(m['bpd'])}", f"first {m['n_images']}", m["made_by"]]
+                lines.append(
+                    [*words, m["command"], *(", ".join(m[k]) for k in ("git", "device")), " to ".join(m["date"])]
+                )
+    yield _plain_table(lines, "text")
+
+
+def _plain_table(lines: list[list[str]], kind: str = "") -> str:
+    head = "".join(f"<th>{_text(word)}</th>" for word in lines[0])
+    body = "".join("<tr>" + "".join(f"<td>{_text(word)}</td>" for word in line) + "</tr>" for line in lines[1:])
+    return f'<div class=wide><table class="{kind}"><tr>{head}</tr>{body}</table></div>'
+
+
+def _config_lines(config: dict[str, Any], prefix: str = "config") -> str:
+    lines = []
+    for name, value in config.items():
+        is_section = isinstance(value, dict)
+        lines.append(_config_lines(value, f"{prefix}.{name}") if is_section else f"{prefix}.{name} = {value!r}")
+    return "\n".join(lines)
+
+
+def _text(value: Any) -> str:
+    return html.escape(str(value))

@@ -1,0 +1,60 @@
+"""The rows of the table, each one small declaration. A new one needs a line here and, to be measured, a Method."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from experiments.table1.cells import Job
+from experiments.table1.classical import FLIF, JXL, PNG, WEBP
+from experiments.table1.columns import Column
+from experiments.table1.learned import Bound, Rec
+from rec_jax.codec.presets import preset_coder
+
+
+class Method(Protocol):
+    """How a row is measured: cells per column, and what their rows of results come to.
+
+    rates() gives bits per dimension: 'single' of single images, 'asymptotic' over a chain, 'bound' of a bound.
+    """
+
+    def jobs(self, column: Column) -> list[Job]:
+        """What to measure in a column; a RecError of one line says why it cannot be."""
+
+    def rates(self, rows: Sequence[dict[str, Any]]) -> dict[str, float]:
+        """Means over images."""
+
+    def image_rate(self, row: dict[str, Any]) -> float:
+        """Of one image."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """published: its name in reference/table1.json, '' if the paper lacks it.  method: None if it is not run here."""
+
+    id: str
+    title: str
+    published: str = ""
+    method: Method | None = None
+
+
+def make_rows(config: Mapping[str, Any]) -> list[Row]:
+    """All rows in the paper's order, with the coders of configs/table1.py."""
+    rec = Rec("rec", config["seed"], preset=config["preset"])
+    return [
+        Row("png", "PNG", "PNG", PNG),
+        Row("webp", "WebP", "WebP", WEBP),
+        Row("flif", "FLIF", "FLIF", FLIF),
+        Row("jxl", "JPEG XL", method=JXL),
+        Row("idf", "IDF", "IDF"),
+        Row("lbb", "LBB", "LBB"),
+        Row("bitswap", "BitSwap", "BitSwap"),
+        Row("hilloc", "HiLLoC", "HiLLoC"),
+        Row("irec", "iREC", "iREC", Rec("irec", config["seed"], options=dict(config["irec"]), crops=True)),
+        Row("rec", f"rec_jax, preset {config['preset']} ({_kind(config['preset'])})", method=rec),
+        Row("elbo", "ELBO (RVAE)", "ELBO", Bound("elbo", rec)),
+    ]
+
+
+def _kind(preset: str) -> str:
+    """The preset's coder in words: TreeCoder is 'Tree'."""
+    return type(preset_coder(preset)).__name__.removesuffix("Coder")
