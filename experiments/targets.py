@@ -1,18 +1,31 @@
-"""The targets that coders are timed and judged on: sparse posteriors like those of a trained network.
+"""The targets that coders are timed and judged on: sparse posteriors like those of a trained network, and small ones.
 
 With T nats over D dims: g_i ~ Gamma(0.05), k_i = T g_i / sum g, rho_i = exp(-k_i) sigma_i and
 (mu_i - m_i) / sigma_i ~ N(0, 1 - exp(-2 k_i)), so that E KL_i = k_i; m_i ~ N(0, 1), sigma_i = exp(N(0, 1) / 2).
-The dense target spreads its nats evenly instead: k_i = T / D.
+A dense target spreads its nats evenly instead: k_i = T / D; all its dims have one scale, exp(-T / D) of the prior's.
 """
 
+import functools
+import math
 from dataclasses import dataclass
+from typing import Protocol
 
 import jax
 import jax.numpy as jnp
 
 from rec_jax.core.gaussian import DiagGaussian
+from rec_jax.core.prng import evaluate_key
 
 GAMMA_SHAPE = 0.05
+MEASURED, LEARNED_FROM = 1, 2  # what a target is for: they are never the same ones
+Pair = tuple[DiagGaussian, DiagGaussian]  # (q, p), arrays [D]
+
+
+class Targets(Protocol):
+    """A set of targets without end, or of so many images; hashable, and its repr says all that it depends on."""
+
+    def calls(self, purpose: int, seed: int) -> list[Pair]:
+        """The calls of one target: one (q, p), or one per layer of an image; the same shapes for every seed."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +36,15 @@ class TargetFamily:
     kl_nats: float
     sparse: bool = True
 
+    @property
+    def dense_scale(self) -> float:
+        """rho / sigma of every dim of a dense target."""
+        return math.exp(-self.kl_nats / self.n_dims)
+
+    def calls(self, purpose: int, seed: int) -> list[Pair]:
+        """See Targets."""
+        return [make_target(evaluate_key(purpose, seed), self)]
+
 
 TARGETS = {
     "small": TargetFamily(8192, 176.0),
@@ -30,9 +52,15 @@ TARGETS = {
     "faint": TargetFamily(8192, 1.5),
     "dense": TargetFamily(4096, 1024.0, sparse=False),
 }
+GROWING = {
+    f"even_{kl}": TargetFamily(8192, float(kl), sparse=False) for kl in (8, 16, 32, 64, 128, 256, 512, 1024, 2048)
+}
+ONE_DIM = {f"one_dim_{kl:g}": TargetFamily(1, kl, sparse=False) for kl in (0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0)}
+FEW_DIMS = {"three_dims_3": TargetFamily(3, 3.0, sparse=False)}
 
 
-def make_target(key: jax.Array, family: TargetFamily) -> tuple[DiagGaussian, DiagGaussian]:
+@functools.partial(jax.jit, static_argnums=1)
+def make_target(key: jax.Array, family: TargetFamily) -> Pair:
     """One (q, p) of the family; arrays [n_dims]."""
     keys, shape = jax.random.split(key, 4), (family.n_dims,)
     if family.sparse:

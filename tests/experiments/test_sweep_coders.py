@@ -1,0 +1,114 @@
+"""The sweep: cells run once, a killed run resumes, failures are told, the report says what was not run."""
+
+import json
+
+import numpy as np
+import pytest
+
+from experiments import sweep_coders
+from experiments.sweep_coders import identity, run_cells
+from experiments.sweep_coders_cells import GROUPS, Cell, all_cells, quick_cells
+from experiments.sweep_coders_plots import pareto_front
+from experiments.sweep_coders_posteriors import posterior_targets
+from experiments.targets import LEARNED_FROM, MEASURED, ONE_DIM, TargetFamily
+from rec_jax.coders import make_coder
+from rec_jax.core.gaussian import kl_nats
+from rec_jax.core.json_rows import read_rows
+
+TINY = TargetFamily(64, 6.0)
+POISSON = dict(kind="poisson", expected_kl_nats=3.0)
+
+
+@pytest.fixture(scope="module")
+def posteriors():
+    return posterior_targets("cifar10-small", data_dir="", n_images=2)
+
+
+def cell(setting="poisson", options=POISSON, targets=ONE_DIM["one_dim_3"], group="few"):
+    return Cell(group, "one_dim_3", setting, targets, options, 3, 0)
+
+
+def test_cells_are_distinct_and_their_coders_exist(posteriors):
+    for cells in (all_cells(posteriors), quick_cells(posteriors)):
+        assert len({identity(c) for c in cells}) == len(cells)
+        assert all(c.group in GROUPS and make_coder(**c.options) for c in cells)
+    grid = [c for c in all_cells(posteriors) if c.group == "grid"]
+    assert len(grid) == 5 * 4 * 3  # the authors': omega, 1 + epsilon, beams
+
+
+def test_a_killed_run_resumes(tmp_path, capsys):
+    path = tmp_path / "rows.jsonl"
+    first, second = cell(), cell("ordered", dict(kind="ordered", expected_kl_nats=3.0))
+    assert run_cells([first], path) == {}
+    (row,) = read_rows(path)
+    with path.open("a") as out:
+        out.write('{"identity": "cut off by a ki')
+    assert run_cells([first, second], path) == {}
+    rows = read_rows(path)
+    assert rows[0] == row and [r["setting"] for r in rows] == ["poisson", "ordered"]
+    assert "2 cells, 1 of them done before" in capsys.readouterr().out
+
+
+def test_an_impossible_coder_is_told_and_the_others_run(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    failures = run_cells([cell("bad", dict(kind="poisson", nonsense=1)), cell()], path)
+    assert list(failures) == ["one_dim_3, bad"] and "nonsense" in failures["one_dim_3, bad"]
+    assert [row["setting"] for row in read_rows(path)] == ["poisson"]
+
+
+def test_main_measures_draws_and_says_what_was_not_run(tmp_path, monkeypatch):
+    beam = dict(kind="beam_search", n_beams=1, omega=3.0, epsilon=0.0, max_nats=60.0)
+    cells = [cell(), cell("iREC", beam, TINY, "grid"), cell("iREC kl", beam, TINY, "kl")]
+    monkeypatch.setattr(sweep_coders, "quick_cells", lambda _: cells[:2])
+    words = [f"--workdir={tmp_path}", "--quick"]
+    assert sweep_coders.main(words) == 0
+    rows = read_rows(tmp_path / "rows.jsonl")
+    assert len(rows) == 2 and all({"total_overhead", "encode_yardsticks", "z2", "git"} <= set(row) for row in rows)
+    assert {"time.png", "kl.png", "grid.png", "report.md"} <= {path.name for path in tmp_path.iterdir()}
+
+    monkeypatch.setattr(sweep_coders, "quick_cells", lambda _: cells)
+    assert sweep_coders.main([*words, "--render"]) == 0
+    report = (tmp_path / "report.md").read_text()
+    assert "## Not run" in report and "- kl: one_dim_3, iREC kl" in report and "| iREC |" in report
+    assert len(read_rows(tmp_path / "rows.jsonl")) == 2
+
+
+def test_main_tells_what_is_wrong_in_one_line(tmp_path, capsys):
+    assert sweep_coders.main([f"--workdir={tmp_path}", "--render", "--model=absent"]) == 1
+    assert capsys.readouterr().err.startswith("sweep_coders: no model 'absent'")
+    assert sweep_coders.main([f"--workdir={tmp_path}", "--render", "--n_images=0"]) == 1
+    with pytest.raises(SystemExit):
+        sweep_coders.main([f"--workdir={tmp_path}", "--only=nonsense"])
+
+
+def test_rows_are_plain_json(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    run_cells([cell()], path)
+    row = json.loads(path.read_text())
+    assert row["options"] == POISSON and row["n_seeds"] == 3 and row["failures"] == 0
+
+
+def test_the_pareto_front_holds_what_nothing_beats():
+    rows = [
+        {"encode_yardsticks": t, "total_overhead": o}
+        for t, o in [(3.0, 0.1), (1.0, 0.3), (2.0, 0.4), (1.0, 0.2), (4.0, 0.1)]
+    ]
+    assert [(r["encode_yardsticks"], r["total_overhead"]) for r in pareto_front(rows)] == [(1.0, 0.2), (3.0, 0.1)]
+
+
+def test_posteriors_are_those_of_the_model(posteriors):
+    """One (q, p) per layer; the KL is what the model's own ELBO says of the image."""
+    from rec_jax.codec.model_file import find_model_path, read_model_file
+    from rec_jax.core.units import bits_to_nats
+    from rec_jax.data import make_source
+    from rec_jax.evaluate.elbo import image_elbo
+    from rec_jax.models import make_model
+
+    stored = read_model_file(find_model_path("cifar10-small"))
+    model, image = make_model(stored.config.model), make_source(dict(kind="embedded", patch=32), "test")[1]
+    layers = posteriors.calls(MEASURED, 1)
+    assert [p.loc.size for _, p in layers] == [h * w * c for h, w, c in model.latent_shapes(32, 32)]
+    kl = sum(float(kl_nats(q, p).sum()) for q, p in layers)
+    elbo = image_elbo(model, stored.params, image[None], [1], seed=0, batch_size=1)
+    assert kl == pytest.approx(bits_to_nats(float(elbo.kl_bits[0])), rel=1e-4)
+    assert not np.array_equal(layers[0][0].loc, posteriors.calls(LEARNED_FROM, 1)[0][0].loc)
