@@ -9,7 +9,7 @@ import platform
 import resource
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -88,15 +88,9 @@ def append_missing(path: Path, n_images: int, measure_one: Callable[[int], Mappi
     done = {row["image"] for row in rows}
     with path.open("a", encoding="utf-8") as out:
         for i in (i for i in range(n_images) if i not in done):
-            append_rows(out, [{"image": i, **measure_one(i), **stamp}])
+            out.write(json.dumps({"image": i, **measure_one(i), **stamp}) + "\n")
+            out.flush()
             progress(1)
-
-
-def append_rows(out, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Rows to an open file, there at once."""
-    for row in rows:
-        out.write(json.dumps(row) + "\n")
-    out.flush()
 
 
 def stamp() -> dict[str, Any]:

@@ -1,8 +1,9 @@
-"""What our coders lose: files against the ELBO of the same images under the same weights."""
+"""What our coders lose: files against the ELBO of the same images under the same weights; and bits-back in detail."""
 
 from typing import Any
 
 from experiments.table1.cells import Cell
+from rec_jax.core.units import bits_to_bpd
 from rec_jax.evaluate.compression import summarise
 
 CODERS = ("irec", "rec")  # the rows whose files are ours
@@ -21,12 +22,7 @@ def _loss(cell: Cell, rows: list[dict[str, Any]], published: dict[str, Any]) -> 
     summary = summarise(rows)
     single, bound = published["iREC"][cell.column]["single"], published["ELBO"][cell.column]["bound"]
     return {
-        "row": cell.row,
-        "column": cell.column,
-        "data": cell.data,
-        "stand_in": cell.stand_in,
-        "model": cell.model,
-        "crop": cell.crop,
+        **_identity(cell),
         "n_images": summary.n_images,
         "n_stored": summary.n_stored,
         "bpd": summary.rates_bpd,
@@ -34,3 +30,36 @@ def _loss(cell: Cell, rows: list[dict[str, Any]], published: dict[str, Any]) -> 
         "over_elbo": summary.over_elbo,
         "published_over_elbo": single / bound - 1.0,
     }
+
+
+def bits_back_details(measured: dict[Cell, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """One entry per measured cell of bits-back; bits per dimension, mean over the images.
+
+    single_random: a message with one image, its random start included; initial: that start.
+    on_jxl: what an image adds to other images' JPEG XL files, which start the message; n_jxl: how many files it takes;
+    collection: the message with all of them, per image. None where there was no JPEG XL.
+    """
+    return [_details(cell, rows) for cell, rows in measured.items() if cell.row == "hilloc"]
+
+
+def _details(cell: Cell, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    n_dims = sum(row["n_dims"] for row in rows)
+    names = dict(elbo="elbo_bits", net="net_bits", single_random="single_random_bits", initial="initial_bits")
+    bpd = {name: bits_to_bpd(sum(row[field] for row in rows), n_dims) for name, field in names.items()}
+    on_files = [row for row in rows if row["n_jxl"]]
+    if len(on_files) == len(rows):
+        on_jxl_bits = sum(row["single_jxl_bits"] - row["jxl_bits"] for row in rows)
+        collection_bits = sum(row["single_jxl_bits"] / (row["n_jxl"] + 1) for row in rows)
+        bpd |= {"on_jxl": bits_to_bpd(on_jxl_bits, n_dims), "collection": bits_to_bpd(collection_bits, n_dims)}
+    return {
+        **_identity(cell),
+        "n_images": len(rows),
+        "chain_images": min(row["chain_images"] for row in rows),
+        "bpd": {"on_jxl": None, "collection": None, **bpd},
+        "n_jxl": sum(row["n_jxl"] for row in on_files) / len(on_files) if on_files else None,
+    }
+
+
+def _identity(cell: Cell) -> dict[str, Any]:
+    names = ("row", "column", "data", "stand_in", "model", "crop")
+    return {name: getattr(cell, name) for name in names}

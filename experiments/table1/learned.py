@@ -59,7 +59,8 @@ class Rec:
 
     def _job(self, column: Column, model: str, images: Images, crop: int) -> Job:
         codec = _codec(model, self.preset, tuple(sorted(self.options.items())) if self.options else None, column)
-        key = codec_key(codec, model, images, self.seed)
+        made_by = f"{codec.coder!r}, {codec.step_counts!r}"
+        key = codec_key(made_by, model, images, self.seed)
         cell = Cell(
             self.id, column.id, column.data, column.stand_in, repr(codec.coder), len(images),
             rows_name(column.id, self.id, key), Path(model).stem, crop, main=self.crops or not crop,
@@ -98,13 +99,12 @@ class Bound:
         return row["elbo_bpd"]
 
 
-def codec_key(codec: LosslessCodec, model: str, images: Images, seed: int) -> dict[str, Any]:
-    """Everything that the files and their rows depend on."""
+def codec_key(made_by: str, model: str, images: Images, seed: int) -> dict[str, Any]:
+    """Everything that the files and their rows depend on; made_by: the coder with all its settings."""
     return {
         "images": images.digest,
         "model": hashlib.sha256(read_bytes(find_model_path(model), _MAX_MODEL_BYTES)).hexdigest(),
-        "coder": repr(codec.coder),
-        "step_counts": repr(codec.step_counts),
+        "made_by": made_by,
         "seed": seed,
         "code": code_digest(),
         "jax": jax.__version__,

@@ -15,10 +15,12 @@ def to_markdown(table: dict[str, Any]) -> str:
     """table1.md."""
     parts = [f"# {table['table']}", main_table(table), legend(table)]
     if table["coder_losses"]:
-        parts += ["## What our coders lose", loss_table(table)]
+        parts += ["## What our coders lose", plain_table(loss_lines(table))]
+    if table["bits_back"]:
+        parts += ["## Bits-back in detail", plain_table(bits_back_lines(table))]
     if table["checks"]:
-        parts += ["## Checks", check_table(table)]
-    parts += ["## Where each measured number comes from", "\n".join(_sources(table))]
+        parts += ["## Checks", plain_table(check_lines(table))]
+    parts += ["## Where each measured number comes from", plain_table(source_lines(table))]
     if missing := list(_not_run(table)):
         parts += ["## Not run", "\n".join(missing)]
     return "\n\n".join(parts) + "\n"
@@ -80,41 +82,65 @@ def legend(table: dict[str, Any]) -> str:
     return "\n\n".join(lines)
 
 
-def loss_table(table: dict[str, Any]) -> str:
-    """Coder loss and files over the ELBO, per coder, data and model."""
-    head = ["coder", "images", "n", "ELBO", "KL", "file", "coder loss", "over the ELBO", "the paper's iREC", "stored"]
+def loss_lines(table: dict[str, Any]) -> list[list[str]]:
+    """Coder loss and files over the ELBO, per coder, data and model; here and below the first line is the heading."""
     titles = {row["id"]: row["title"] for row in table["rows"]}
-    lines = [_line(head), _line(["---", "---"] + 8 * ["---:"])]
+    head = ["coder", "images", "n", "ELBO", "KL", "file", "coder loss", "over the ELBO", "the paper's iREC", "stored"]
+    lines = [head]
     for loss in table["coder_losses"]:
-        name = subject(*(loss[field] for field in ("column", "stand_in", "data", "model", "crop")))
         rates = [f"{loss['bpd'][rate]:.3f}" for rate in ("elbo", "kl", "file")]
-        value = "–" if loss["coder_loss"] is None else f"**{100 * loss['coder_loss']:.1f}%** of KL"
-        published = f"*{100 * loss['published_over_elbo']:+.1f}%*"
-        over = f"**{100 * loss['over_elbo']:+.1f}%**"
-        words = [titles[loss["row"]], name, str(loss["n_images"]), *rates, value, over, published]
-        lines.append(_line([*words, str(loss["n_stored"])]))
-    return "\n".join(lines)
+        value = "–" if loss["coder_loss"] is None else f"{100 * loss['coder_loss']:.1f}% of KL"
+        over = [f"{100 * loss['over_elbo']:+.1f}%", f"{100 * loss['published_over_elbo']:+.1f}% (published)"]
+        words = [titles[loss["row"]], named(loss), str(loss["n_images"]), *rates, value, *over]
+        lines.append([*words, str(loss["n_stored"])])
+    return lines
 
 
-def check_table(table: dict[str, Any]) -> str:
+def bits_back_lines(table: dict[str, Any]) -> list[list[str]]:
+    """HiLLoC's costs per start, bits/dim."""
+    head = ["HiLLoC", "n", "ELBO", "chain, net", "images a chain", "one image, random start", "of it the start"]
+    lines = [[*head, "added to JPEG XL files", "files it takes", "per image of that collection"]]
+    for entry in table["bits_back"]:
+        words = [named(entry), str(entry["n_images"]), *(_rate(entry["bpd"][name]) for name in ("elbo", "net"))]
+        words += [str(entry["chain_images"]), *(_rate(entry["bpd"][name]) for name in ("single_random", "initial"))]
+        words += [_rate(entry["bpd"]["on_jxl"]), _rate(entry["n_jxl"]), _rate(entry["bpd"]["collection"])]
+        lines.append(words)
+    return lines
+
+
+def check_lines(table: dict[str, Any]) -> list[list[str]]:
     """What was required and what came out."""
-    lines = [_line(["check", "measured", "required", "holds"]), _line(4 * ["---"])]
-    verdict = {True: "yes", False: "**no**", None: "–"}
-    for check in table["checks"]:
-        lines.append(_line([check["what"], check["measured"], check["required"], verdict[check["holds"]]]))
-    return "\n".join(lines)
+    verdict = {True: "yes", False: "no", None: "–"}
+    lines = [
+        [check["what"], check["measured"], check["required"], verdict[check["holds"]]] for check in table["checks"]
+    ]
+    return [["check", "measured", "required", "holds"], *lines]
 
 
-def _sources(table: dict[str, Any]) -> Iterator[str]:
-    yield _line(["number", "images", "made by", "command", "git", "device", "date (UTC)"])
-    yield _line(7 * ["---"])
+def source_lines(table: dict[str, Any]) -> list[list[str]]:
+    """The origin of every measured number."""
+    lines = [["number", "images", "made by", "command", "git", "device", "date (UTC)"]]
     for row in table["rows"]:
         for column, cell in row["cells"].items():
             for m in cell["measured"]:
-                name = subject(column, m["stand_in"], m["data"], m["model"], m["crop"])
-                command = f"`{m['command']}`"
-                words = [f"{row['title']}; {name}: {rate_words(m['bpd'])}", f"first {m['n_images']}", m["made_by"]]
-                yield _line([*words, command, ", ".join(m["git"]), ", ".join(m["device"]), " to ".join(m["date"])])
+                name = f"{row['title']}; {named({**m, 'column': column})}: {rate_words(m['bpd'])}"
+                origin = [f"first {m['n_images']}", m["made_by"], f"`{m['command']}`"]
+                lines.append([name, *origin, ", ".join(m["git"]), ", ".join(m["device"]), " to ".join(m["date"])])
+    return lines
+
+
+def named(entry: dict[str, Any]) -> str:
+    """Column, data, model and crop of an entry of the table's lists."""
+    return subject(*(entry[field] for field in ("column", "stand_in", "data", "model", "crop")))
+
+
+def plain_table(lines: list[list[str]]) -> str:
+    """Lines of words, the first of them the heading."""
+    return "\n".join([_line(lines[0]), _line(["---"] * len(lines[0])), *map(_line, lines[1:])])
+
+
+def _rate(value: float | None) -> str:
+    return "not run" if value is None else f"{value:.3f}"
 
 
 def _not_run(table: dict[str, Any]) -> Iterator[str]:

@@ -6,8 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from experiments.table1.checks import subject
-from experiments.table1.markdown import STAND_IN_MARK, rate_words
+from experiments.table1.markdown import (
+    STAND_IN_MARK,
+    bits_back_lines,
+    check_lines,
+    loss_lines,
+    rate_words,
+    source_lines,
+)
 from experiments.table1.run import sample_path
 
 _STYLE = """
@@ -42,10 +48,9 @@ def to_html(table: dict[str, Any], workdir: Path) -> str:
         _main_table(table),
         "<p><span class=measured>Measured here</span>, <span class=published>published</span>; in brackets the rate "
         f"over a long chain of images. Published: {_text(table['published_source'])}.</p>",
-        *_losses(table),
-        *_checks(table),
+        *_sections(table),
         *(part for column in table["columns"] for part in _cards(table, column, workdir)),
-        *_sources(table),
+        f"<h2>Where each measured number comes from</h2>{_plain_table(source_lines(table))}",
         f"<details><summary>config</summary><pre>{_text(_config_lines(table['config']))}</pre></details>",
     ]
     title = _text(table["table"])
@@ -92,30 +97,15 @@ def _published_cell(cell: dict[str, Any]) -> str:
     return f"<td class=published>{rate_words(cell['published']) if cell['published'] else '–'}</td>"
 
 
-def _losses(table: dict[str, Any]) -> Iterator[str]:
-    if not table["coder_losses"]:
-        return
-    yield "<h2>What our coders lose</h2>"
-    titles = {row["id"]: row["title"] for row in table["rows"]}
-    lines = [["coder", "images", "ELBO", "KL", "file", "coder loss, of KL", "over the ELBO", "the paper's iREC"]]
-    for loss in table["coder_losses"]:
-        name = subject(*(loss[field] for field in ("column", "stand_in", "data", "model", "crop")))
-        rates = [f"{loss['bpd'][rate]:.3f}" for rate in ("elbo", "kl", "file")]
-        value = "–" if loss["coder_loss"] is None else f"{100 * loss['coder_loss']:.1f}%"
-        over = [f"{100 * loss[field]:+.1f}%" for field in ("over_elbo", "published_over_elbo")]
-        lines.append([titles[loss["row"]], f"{name}; {loss['n_images']} images", *rates, value, *over])
-    yield _plain_table(lines)
-
-
-def _checks(table: dict[str, Any]) -> Iterator[str]:
-    if not table["checks"]:
-        return
-    yield "<h2>Checks</h2><table class=text><tr><th>check<th>measured<th>required<th>holds</tr>"
-    verdict = {True: "<td class=yes>yes", False: "<td class=no>no", None: "<td>–"}
-    for check in table["checks"]:
-        words = "".join(f"<td>{_text(check[name])}</td>" for name in ("what", "measured", "required"))
-        yield f"<tr>{words}{verdict[check['holds']]}</tr>"
-    yield "</table>"
+def _sections(table: dict[str, Any]) -> Iterator[str]:
+    """The lists below the table that have entries."""
+    for name, title, lines in (
+        ("coder_losses", "What our coders lose", loss_lines(table)),
+        ("bits_back", "Bits-back in detail", bits_back_lines(table)),
+        ("checks", "Checks", check_lines(table)),
+    ):
+        if table[name]:
+            yield f"<h2>{title}</h2>{_plain_table(lines)}"
 
 
 def _cards(table: dict[str, Any], column: str, workdir: Path) -> Iterator[str]:
@@ -155,24 +145,16 @@ def _bars(bpd: dict[str, float], colours: dict[str, str]) -> str:
     return f'<svg width="270" height="{height}" overflow="visible">{"".join(lines)}</svg>'
 
 
-def _sources(table: dict[str, Any]) -> Iterator[str]:
-    yield "<h2>Where each measured number comes from</h2>"
-    lines = [["number", "images", "made by", "command", "git", "device", "date (UTC)"]]
-    for row in table["rows"]:
-        for column, cell in row["cells"].items():
-            for m in cell["measured"]:
-                name = subject(column, m["stand_in"], m["data"], m["model"], m["crop"])
-                words = [f"{row['title']}; {name}: {rate_words(m['bpd'])}", f"first {m['n_images']}", m["made_by"]]
-                lines.append(
-                    [*words, m["command"], *(", ".join(m[k]) for k in ("git", "device")), " to ".join(m["date"])]
-                )
-    yield _plain_table(lines, "text")
-
-
-def _plain_table(lines: list[list[str]], kind: str = "") -> str:
+def _plain_table(lines: list[list[str]]) -> str:
     head = "".join(f"<th>{_text(word)}</th>" for word in lines[0])
-    body = "".join("<tr>" + "".join(f"<td>{_text(word)}</td>" for word in line) + "</tr>" for line in lines[1:])
-    return f'<div class=wide><table class="{kind}"><tr>{head}</tr>{body}</table></div>'
+    body = "".join(f"<tr>{''.join(map(_word_cell, line))}</tr>" for line in lines[1:])
+    return f"<div class=wide><table class=text><tr>{head}</tr>{body}</table></div>"
+
+
+def _word_cell(word: str) -> str:
+    if word.startswith("`"):
+        return f"<td><code>{_text(word.strip('`'))}</code></td>"
+    return f"<td class={word}>{word}</td>" if word in ("yes", "no") else f"<td>{_text(word)}</td>"
 
 
 def _config_lines(config: dict[str, Any], prefix: str = "config") -> str:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from experiments.table1.markdown import legend, loss_table, main_table
+from experiments.table1.markdown import legend, loss_lines, main_table, plain_table
 from rec_jax.core.errors import CorruptFile
 from rec_jax.core.files import read_bytes, write_bytes_atomic
 
@@ -22,6 +22,6 @@ def write_readme(path: Path, table: dict[str, Any]) -> None:
 def readme_section(table: dict[str, Any]) -> str:
     """The table, what its marks mean, the coders' losses and the command."""
     parts = [main_table(table), legend(table)]
-    parts += [loss_table(table)] if table["coder_losses"] else []
+    parts += [plain_table(loss_lines(table))] if table["coder_losses"] else []
     parts.append(f"    {table['command']}")
     return "\n\n".join(parts)

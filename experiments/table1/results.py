@@ -7,7 +7,7 @@ from typing import Any
 
 from experiments.table1.cells import Cell
 from experiments.table1.checks import make_checks
-from experiments.table1.coder_losses import coder_losses
+from experiments.table1.coder_losses import bits_back_details, coder_losses
 from experiments.table1.columns import TITLES
 from experiments.table1.rows import Row
 from experiments.table1.run import Plan
@@ -35,6 +35,7 @@ def make_table(plan: Plan, rows: Sequence[Row], workdir: Path) -> dict[str, Any]
         "columns": {column: _column(column, plan.cells) for column in TITLES},
         "rows": [_row(row, plan, measured, published["rows"]) for row in rows],
         "coder_losses": losses,
+        "bits_back": bits_back_details(measured),
         "checks": make_checks(measured, losses),
         "images": {column: _images(column, rows, measured)[: plan.config["n_samples"]] for column in TITLES},
     }
