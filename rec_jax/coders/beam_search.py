@@ -29,18 +29,18 @@ import numpy as np
 
 from rec_jax.coders.base import Info, raise_on_overflow
 from rec_jax.coders.blocks import block_keys, block_shape, cut_target, join, map_sorted, permutation
+from rec_jax.coders.even_steps import even_steps
 from rec_jax.coders.step_codes import StepCode, StepCoder
 from rec_jax.coders.step_counts import StepCountModel
+from rec_jax.coders.variance_schedule import LawModel, choose_law, law_share, power_share
 from rec_jax.core.errors import ConfigError
 from rec_jax.core.gaussian import DiagGaussian, kl_nats
 from rec_jax.core.prng import child_key
 from rec_jax.entropy.tables import TOTAL, Table
 
-# Share of the remaining variance that step k of K takes: (K - k + 1)^POWER, a law fitted by the authors on one model's
-# posteriors (the paper rounds to -0.79). The last step takes all that is left.
-VARIANCE_POWER = -0.7864636765648174
 BLOCKS_AT_ONCE = 8  # blocks searched together; larger wastes steps on the longest of them
 _MIN_VARIANCE = 1e-20  # so that a target of scale 0, in float32, still has finite scores
+_FREE_COUNTS, _EVEN_COUNTS = StepCountModel(), StepCountModel(next_decay=64)  # where nothing was learned
 _MAGNITUDES, _SIGNS = range(2)  # children of a block's key
 
 
@@ -62,7 +62,11 @@ class BeamSearchCoder(StepCoder):
     omega: nats per step.  epsilon: extra candidates, exp(omega * epsilon) times as many.  n_beams: B.
     block_size: largest number of dims coded together (None: a call is one block).
     max_nats: largest KL of a block; with omega it fixes the padded length of the code.
-    step_counts: how the numbers of steps are coded.
+    step_counts: how the numbers of steps are coded; None: by a table that suits most.
+    schedule: "power", the paper's law of variances, or "matched", a law that the encoder picks (variance_schedule.py).
+    rate: None: K = ceil(KL / omega), as in the paper; else nats sent per nat of KL, with the same K for all blocks of
+    a call as far as that loses little (even_steps.py), so that K costs next to nothing once it is learned.
+    laws: how the law of "matched" is coded.
     """
 
     omega: float = 3.0
@@ -70,7 +74,10 @@ class BeamSearchCoder(StepCoder):
     n_beams: int = 20
     block_size: int | None = 1000
     max_nats: float = 2048.0
-    step_counts: StepCountModel = StepCountModel()
+    step_counts: StepCountModel | None = None
+    schedule: str = "power"
+    rate: float | None = None
+    laws: LawModel = LawModel()
 
     def __post_init__(self):
         fits = math.log(2.0) <= self.omega * (1.0 + self.epsilon) <= math.log(TOTAL)
@@ -81,6 +88,12 @@ class BeamSearchCoder(StepCoder):
             )
         if self.block_size is not None and self.block_size < 1:
             raise ConfigError(f"coder.block_size={self.block_size}: at least 1, or None for one block")
+        if self.schedule not in ("power", "matched"):
+            raise ConfigError(f"coder.schedule={self.schedule!r}: power or matched")
+        if self.rate is not None and not 0 < self.rate < math.inf:
+            raise ConfigError(
+                f"coder.rate={self.rate}: must be positive and finite, or None for ceil(KL / omega) steps"
+            )
 
     @property
     def n_candidates(self) -> int:
@@ -90,7 +103,9 @@ class BeamSearchCoder(StepCoder):
     @property
     def max_steps(self) -> int:
         """Static length of a block's indices."""
-        return math.ceil(self.max_nats / self.omega)
+        if self.rate is None:
+            return math.ceil(self.max_nats / self.omega)
+        return math.ceil(self.max_nats * self.rate / math.log(self.n_candidates))
 
     @property
     def offered(self) -> range:
@@ -98,7 +113,11 @@ class BeamSearchCoder(StepCoder):
         return range(self.max_steps + 1)
 
     def count_table(self, before: np.ndarray) -> Table:
-        return self.step_counts.table(before, self.max_steps)
+        untaught = _FREE_COUNTS if self.rate is None else _EVEN_COUNTS
+        return (self.step_counts or untaught).table(before, self.max_steps)
+
+    def choice_table(self) -> Table | None:
+        return self.laws.table() if self.schedule == "matched" else None
 
     # ---- protocol: see base.Coder ------------------------------------------------------------------------------
 
@@ -114,13 +133,15 @@ class BeamSearchCoder(StepCoder):
         shape = target.loc.shape[:2]
         block_kl = jnp.sum(kl_nats(target, DiagGaussian(0.0, 1.0)), axis=-1)
         overflow = ~(block_kl <= self.max_nats)  # true for NaN as well
-        n_steps = jnp.where(overflow, 0, self.choose_steps(block_kl))
+        n_steps = jnp.where(overflow, 0, self.choose_steps(target, block_kl))
+        law = jax.lax.map(choose_law, target) if self.schedule == "matched" else None  # [N]
+        block_law = jnp.broadcast_to(0 if law is None else law[:, None], shape)
         flat = jax.tree.map(
             lambda x: x.reshape(-1, *x.shape[2:]),
-            (n_steps, (jax.vmap(lambda k: block_keys(k, shape[1]))(keys), target)),
+            (n_steps, (jax.vmap(lambda k: block_keys(k, shape[1]))(keys), target, block_law)),
         )
         indices, log_ratio = map_sorted(self._search, *flat, chunk=BLOCKS_AT_ONCE)
-        code = StepCode(jnp.where(overflow, -1, n_steps), indices.reshape(*shape, -1))
+        code = StepCode(jnp.where(overflow, -1, n_steps), indices.reshape(*shape, -1), law)
         info = Info(block_kl.sum(1), log_ratio.reshape(shape).sum(1), overflow.any(1))
         return code, info
 
@@ -128,21 +149,27 @@ class BeamSearchCoder(StepCoder):
     def decode(self, key, p, code):
         shape = block_shape(p.loc.size, self.block_size)
         order = permutation(key, p.loc.size)
-        blocks = jax.vmap(lambda k, n, i: self._replay(k, n, i, shape[1]))(
+        blocks = jax.vmap(lambda k, n, i: self._replay(k, n, code.choice, i, shape[1]))(
             block_keys(key, shape[0]), code.n_steps, code.indices
         )
         return p.loc + p.scale * join(blocks, order)
 
     # ---- the algorithm, one block at a time ----------------------------------------------------------------------
 
-    def choose_steps(self, block_kl_nats: jax.Array) -> jax.Array:
-        """K = ceil(KL / omega), 0 below half a step; int32, the shape of block_kl_nats."""
-        steps = jnp.ceil(jnp.minimum(block_kl_nats, self.max_nats) / self.omega).astype(jnp.int32)
-        return jnp.where(block_kl_nats < 0.5 * self.omega, 0, steps)
+    def choose_steps(self, target: DiagGaussian, block_kl_nats: jax.Array) -> jax.Array:
+        """K of every block, int32 [N, n_blocks]; target [N, n_blocks, d] of that KL.
+
+        Without a rate ceil(KL / omega), but 0 below half a step.
+        """
+        kl = jnp.minimum(block_kl_nats, self.max_nats)
+        if self.rate is None:
+            return jnp.where(kl < 0.5 * self.omega, 0, jnp.ceil(kl / self.omega)).astype(jnp.int32)
+        steps = jax.vmap(lambda t, w: even_steps(t, w, math.log(self.n_candidates)))(target, self.rate * kl)
+        return jnp.minimum(steps, self.max_steps)
 
     def _search(self, n_steps, args):
         """Beam search for one block; returns (indices [max_steps], log q/p of the result in nats)."""
-        key, target = args
+        key, target, law = args
         start = _Search(
             step=jnp.int32(0),
             left=jnp.float32(1.0),
@@ -152,15 +179,17 @@ class BeamSearchCoder(StepCoder):
             indices=jnp.zeros((self.n_beams, self.max_steps), jnp.uint32),
         )
         end = jax.lax.while_loop(
-            lambda s: s.step < n_steps, lambda s: self._extend(child_key(key, _MAGNITUDES), target, n_steps, s), start
+            lambda s: s.step < n_steps,
+            lambda s: self._extend(child_key(key, _MAGNITUDES), target, n_steps, law, s),
+            start,
         )
-        z = jnp.where(n_steps == 0, self._replay(key, 0, end.indices[0], target.loc.size), end.sums[0])
+        z = jnp.where(n_steps == 0, self._replay(key, 0, law, end.indices[0], target.loc.size), end.sums[0])
         log_ratio = -jnp.log(target.scale) - 0.5 * ((z - target.loc) / target.scale) ** 2 + 0.5 * z**2
         return end.indices[0], jnp.sum(log_ratio)
 
-    def _extend(self, key, target: DiagGaussian, n_steps, s: _Search) -> _Search:
+    def _extend(self, key, target: DiagGaussian, n_steps, law, s: _Search) -> _Search:
         """One step: score all B M continuations, keep the best B, best first."""
-        step_var = self._step_variance(n_steps, s.step, s.left)
+        step_var = s.left * self._share(law, n_steps, s.step)
         left = s.left - step_var
         magnitudes = jnp.sqrt(step_var) * self._candidates(key, s.step, target.loc.size)  # [M, d]
         signs = _signs(s.paths, target.loc.size)  # [B, d]
@@ -180,12 +209,12 @@ class BeamSearchCoder(StepCoder):
             indices=s.indices[beam].at[:, s.step].set(index),
         )
 
-    def _replay(self, key, n_steps, indices, width: int):
+    def _replay(self, key, n_steps, law, indices, width: int):
         """The decoder: draws the chosen candidate of each step and nothing else; [d]. No steps: the shared draw."""
 
         def step(k, state):
             left, total, path = state
-            step_var = self._step_variance(n_steps, k, left)
+            step_var = left * self._share(law, n_steps, k)
             candidate = _candidate(child_key(key, _MAGNITUDES), k, indices[k], width)
             total = total + _signs(path[None], width)[0] * jnp.sqrt(step_var) * candidate
             return left - step_var, total, child_key(path, indices[k])
@@ -194,8 +223,9 @@ class BeamSearchCoder(StepCoder):
         _, total, _ = jax.lax.fori_loop(0, n_steps, step, start)
         return jnp.where(n_steps > 0, total, _candidate(child_key(key, _MAGNITUDES), 0, 0, width))
 
-    def _step_variance(self, n_steps, step, left):
-        return left * (n_steps - step).astype(jnp.float32) ** VARIANCE_POWER
+    def _share(self, law, n_steps, step):
+        """The part of the remaining variance that a step takes."""
+        return power_share(n_steps, step) if self.schedule == "power" else law_share(law, n_steps, step)
 
     def _candidates(self, key, step, width: int):
         """All M candidates' magnitudes of a step, standard normal, [M, d]."""

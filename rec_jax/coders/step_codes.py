@@ -1,7 +1,8 @@
 """Codes that are, per block, a number of steps and the index of one candidate per step; from integers and back.
 
-The numbers of steps come first, one run of one symbol each, because the table of each looks at those before it; then
-all indices of all blocks in one run under one uniform table.
+The numbers of steps come first, one run of one symbol each, because the table of each looks at those before it; then,
+if the coder has a choice of ways to take its steps and some block takes two or more, that choice; then all indices of
+all blocks in one run under one uniform table.
 """
 
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ class StepCode(NamedTuple):
 
     n_steps: jax.Array  # int32 [n_blocks]; -1 marks an overflow
     indices: jax.Array  # uint32 [n_blocks, max_steps]
+    choice: jax.Array | None = None  # int32 []; None where the coder has no choice
 
 
 class StepCoder:
@@ -44,6 +46,10 @@ class StepCoder:
         """The static table of a block's place in `offered`, given the numbers of steps of the blocks before it."""
         raise NotImplementedError
 
+    def choice_table(self) -> Table | None:
+        """The static table of a call's `choice`, which must not matter to blocks of one step; None: there is none."""
+        return None
+
     def symbols(self, code: StepCode, p):
         counts = np.asarray(code.n_steps, np.int64)
         if np.any(counts < 0):
@@ -51,7 +57,11 @@ class StepCoder:
         places = np.searchsorted(np.asarray(self.offered), counts)
         tables = [self.count_table(counts[:b]) for b in range(len(counts))]
         used = np.asarray(code.indices, np.int64)[self._used(counts)]
-        return [*(places[b : b + 1] for b in range(len(counts))), used], [*tables, UniformTable(self.n_candidates)]
+        values = [places[b : b + 1] for b in range(len(counts))]
+        if choice_table := self._choice_table(counts):
+            values.append(np.array([int(code.choice)]))
+            tables.append(choice_table)
+        return [*values, used], [*tables, UniformTable(self.n_candidates)]
 
     def read_symbols(self, read: ReadSymbols, p):
         n_blocks, _ = block_shape(p.loc.size, self.block_size)
@@ -59,22 +69,32 @@ class StepCoder:
         for b in range(n_blocks):
             places.append(read(self.count_table(counts[:b]), 1))
             counts[b] = self.offered[int(places[b][0])]
-        return [*places, read(UniformTable(self.n_candidates), int(counts.sum()))]
+        choice_table = self._choice_table(counts)
+        choice = [read(choice_table, 1)] if choice_table else []
+        return [*places, *choice, read(UniformTable(self.n_candidates), int(counts.sum()))]
 
     def from_symbols(self, values: list[np.ndarray], p) -> StepCode:
-        counts = np.asarray(self.offered)[np.concatenate(values[:-1])]
+        n_blocks, _ = block_shape(p.loc.size, self.block_size)
+        counts = np.asarray(self.offered)[np.concatenate(values[:n_blocks])]
         indices = np.zeros((len(counts), self.max_steps), np.uint32)
         indices[self._used(counts)] = values[-1]
-        return StepCode(counts.astype(np.int32), indices)
+        choice = (
+            None if self.choice_table() is None else np.int32(values[n_blocks][0] if len(values) > n_blocks + 1 else 0)
+        )
+        return StepCode(counts.astype(np.int32), indices, choice)
 
     def index_bits(self, code: StepCode) -> float:
         values, tables = self.symbols(code, None)
         return sum(table.bits(v) for v, table in zip(values, tables, strict=True))
 
     def side_bits(self, code: StepCode) -> float:
-        """The part of `index_bits` that the numbers of steps cost."""
+        """The part of `index_bits` that the numbers of steps and the choice cost."""
         values, tables = self.symbols(code, None)
         return sum(table.bits(v) for v, table in zip(values[:-1], tables[:-1], strict=True))
+
+    def _choice_table(self, counts: np.ndarray) -> Table | None:
+        """The table of the choice where one is sent."""
+        return self.choice_table() if counts.max() > 1 else None
 
     def _used(self, counts: np.ndarray) -> np.ndarray:
         """Which of the padded indices are real: bool [n_blocks, max_steps]."""
