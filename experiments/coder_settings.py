@@ -16,6 +16,9 @@ IREC: dict[str, Options] = {
     "iREC lossless": dict(kind="beam_search", omega=3.0, epsilon=0.2, n_beams=20, block_size=1000),  # of the paper
     "iREC lossy": dict(kind="beam_search", omega=3.0, epsilon=0.0, n_beams=10, block_size=1000),  # of the paper
     "iREC B=200": dict(kind="beam_search", omega=3.0, epsilon=0.0, n_beams=200, block_size=1000),
+    "iREC matched": dict(
+        kind="beam_search", omega=3.0, epsilon=0.0, n_beams=200, block_size=1000, schedule="matched", rate=1.1
+    ),
     "iREC one block": dict(kind="beam_search", omega=3.0, epsilon=0.2, n_beams=20, block_size=None),
 }
 LAYER_CODERS = IREC | TREE  # for whole layers; the others take a few nats a call

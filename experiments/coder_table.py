@@ -1,8 +1,10 @@
-"""The table of docs/CODERS.md: every coder on one-dimensional targets, bits, bias and time as measured here.
+"""The tables of docs/CODERS.md: what every coder does on small targets and on those of whole layers, as measured here.
 
-    python -m experiments.coder_table [--n_calls=1000] [--write]
+    python -m experiments.coder_table [--only=few,layers] [--n_calls=1000] [--n_targets=8] [--write]
 
---write puts the table between the markers of docs/CODERS.md; without it the table is printed.
+few: the coders of a few nats on one-dimensional targets, n_calls each: bits, bias, time.  layers: beam search and the
+tree coder on n_targets fresh targets of each family of targets.py: overhead, time, memory. --write puts the tables
+between their markers in docs/CODERS.md; without it they are printed.
 """
 
 import argparse
@@ -13,8 +15,13 @@ import jax
 import numpy as np
 from scipy import stats
 
+from experiments import measure_coder
+from experiments.bench_coder import in_yardsticks
+from experiments.coder_settings import LAYER_CODERS, Options
+from experiments.targets import TARGETS as LAYER_TARGETS
 from experiments.timing import median_s, timed_compile
 from rec_jax.coders import make_coder
+from rec_jax.core.files import write_bytes_atomic
 from rec_jax.core.gaussian import DiagGaussian
 from rec_jax.core.prng import child_key, coder_key
 
@@ -32,7 +39,10 @@ CODERS = {
     "dithered": {"target_scale": None},
 }
 TARGETS = {"wide": (0.3, 0.8), "sharp": (0.5, 0.01), "far": (2.4, 0.4)}  # (mu, rho) under p = N(0, 1)
-MARKERS = "<!-- coder_table -->", "<!-- /coder_table -->"
+MARKERS = {
+    "few": ("<!-- coder_table -->", "<!-- /coder_table -->"),
+    "layers": ("<!-- layer_table -->", "<!-- /layer_table -->"),
+}
 PAGE = Path(__file__).parent.parent / "docs" / "CODERS.md"
 
 
@@ -61,8 +71,8 @@ def measure(name: str, mu: float, rho: float, n_calls: int) -> dict[str, float]:
     }
 
 
-def table(n_calls: int) -> str:
-    """The table in Markdown."""
+def few_table(n_calls: int) -> str:
+    """The coders of a few nats, in Markdown."""
     lines = [
         "| coder | " + " | ".join(f"{name}: bits, KS distance, encode" for name in TARGETS) + " | decode | memory |",
         "|---|" + "---|" * (len(TARGETS) + 2),
@@ -90,19 +100,81 @@ def _kl_bits(mu: float, rho: float) -> float:
     return (-np.log(rho) + 0.5 * (rho**2 + mu**2 - 1.0)) / np.log(2.0)
 
 
+def layer_table(n_targets: int) -> str:
+    """The coders of whole layers, in Markdown."""
+    lines = [
+        "| coder | " + " | ".join(f"{name}: index + K = total; time" for name in LAYER_TARGETS) + " | memory |",
+        "|---|" + "---|" * (len(LAYER_TARGETS) + 1),
+    ]
+    for name, options in LAYER_CODERS.items():
+        rows = [_measure_layer(target, options, n_targets) for target in LAYER_TARGETS]
+        memory_mb = max(row["memory_mb"] for row in rows if row)
+        lines.append(f"| {name}: {_options(options)} | {' | '.join(map(_layer_cell, rows))} | {memory_mb:.0f} MB |")
+        print(lines[-1], flush=True)
+    return "\n".join(
+        [
+            f"Percent of KL over KL, ± one standard error, {n_targets} fresh targets each, K under a model learned on "
+            "16 others; for `faint` the bits over KL instead. Times: encoding one target, in units of 10^7 float32 "
+            "normals drawn by numpy beside it, by the wall's clock (CPU time over CPU time in brackets, where it is a "
+            f"CPU). Memory: the largest of them, of the encoder. {jax.devices()[0].device_kind}, "
+            f"{platform.machine()}, jax {jax.__version__}.",
+            "",
+            *lines,
+        ]
+    )
+
+
+def _measure_layer(target: str, options: Options, n_targets: int) -> dict | None:
+    """A row of measure_coder; None for one block of 49,152 dims, of 340 steps over all of them."""
+    if target == "large" and options["kind"] == "beam_search" and options["block_size"] is None:
+        return None
+    unit = measure_coder.yardstick()
+    row = measure_coder.measure(LAYER_TARGETS[target], make_coder(**options), n_targets)
+    return row | in_yardsticks(row, unit)
+
+
+def _layer_cell(row: dict | None) -> str:
+    if row is None:
+        return "not run"
+    if row["failures"]:
+        return f"{row['failures']} of {row['n_seeds']} targets overflow"
+    cpu = row["encode_cpu_yardsticks"]
+    time = f"{row['encode_yardsticks']:.2g}" + ("" if cpu is None else f" ({cpu:.2g})")
+    if row["kl_nats"] < 10:
+        return f"{row['overhead_bits']:.1f} bits; {time}"
+    index, k, total, error = (100 * row[f"{name}_overhead{tail}"] for name, tail in
+                              (("index", ""), ("k", ""), ("total", ""), ("total", "_error")))  # fmt: skip
+    return f"{index:.1f} + {k:.1f} = {total:.1f}% ±{error:.1f}; {time}"
+
+
+def _options(options: Options) -> str:
+    return ", ".join(f"{name}={value}" for name, value in options.items() if name != "kind") or "no options"
+
+
 def main() -> None:
     """Measures, and prints or writes."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default=",".join(MARKERS), help="tables, joined by commas; default: %(default)s")
     parser.add_argument("--n_calls", type=int, default=1000)
+    parser.add_argument("--n_targets", type=int, default=8)
     parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
-    text = table(args.n_calls)
-    if not args.write:
-        print(text)
-        return
-    page = PAGE.read_text()
-    head, rest = page.split(MARKERS[0])
-    PAGE.write_text(f"{head}{MARKERS[0]}\n{text}\n{MARKERS[1]}{rest.split(MARKERS[1])[1]}")
+    names = args.only.split(",")
+    if unknown := sorted(set(names) - set(MARKERS)):
+        parser.error(f"--only={unknown[0]}: have {', '.join(MARKERS)}")
+    for name in names:
+        text = few_table(args.n_calls) if name == "few" else layer_table(args.n_targets)
+        if args.write:
+            write_bytes_atomic(PAGE, between_markers(PAGE.read_text(encoding="utf-8"), name, text).encode())
+        else:
+            print(text)
+
+
+def between_markers(page: str, name: str, text: str) -> str:
+    """The page with this text as its table `name`."""
+    start, end = MARKERS[name]
+    head, rest = page.split(start)
+    return f"{head}{start}\n{text}\n{end}{rest.split(end)[1]}"
 
 
 if __name__ == "__main__":

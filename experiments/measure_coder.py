@@ -15,6 +15,7 @@ from experiments.targets import LEARNED_FROM, MEASURED, Targets
 from experiments.timing import normals_s, timed_compile
 from rec_jax.coders import Coder, StepCountModel
 from rec_jax.coders.step_counts import fit_step_counts
+from rec_jax.coders.variance_schedule import fit_laws
 from rec_jax.core.gaussian import DiagGaussian, log_ratio
 from rec_jax.core.prng import child_key, coder_key
 from rec_jax.core.units import bits_to_nats, nats_to_bits
@@ -69,15 +70,16 @@ def measure(
 
     Returns numbers by name; None where every target overflowed.
       overheads: (nats sent - log q(z) / p(z)) / KL with z as the decoder draws it: of the indices alone, of K (the
-        numbers of steps; the coders of a few nats have none) and of both, with the standard error of the last.
+        numbers of steps and what else side_bits counts; the coders of a few nats have none) and of both, with the
+        standard error of the last.
       z2: mean of ((z - mu) / rho)^2 over dims, 1 for an exact sample.
       encode_s, encode_cpu_s, decode_s: mean of one target's calls, one by one; CPU seconds only where it is a CPU.
       failures: targets that overflowed; they count in nothing else.
     """
     shapes = [p.loc.size for _, p in targets.calls(MEASURED, 0)]
     ready = [compiled(coder, n_dims) for n_dims in shapes]
-    counts = learned_counts(targets, one_beam(coder), n_learned_from) if n_learned_from else None
-    layers = [dataclasses.replace(coder, step_counts=c) for c in counts] if counts else [coder] * len(shapes)
+    learned = learned_options(targets, one_beam(coder), n_learned_from) if n_learned_from else [{}] * len(shapes)
+    layers = [dataclasses.replace(coder, **options) for options in learned]
     _warm_up(targets, ready, layers)
     measured, n_failed, start_s = [], 0, time.perf_counter()
     for seed in range(n_seeds):
@@ -105,25 +107,34 @@ def compiled(coder: Coder, n_dims: int) -> Compiled:
 
 
 def one_beam(coder: Coder) -> Coder:
-    """A fast coder that takes as many steps: what K is depends on KL and not on how hard one searches."""
-    changes = {"n_beams": 1, "epsilon": 0.0}
+    """A fast coder that takes as many steps: what K is depends on KL and not on how many paths are kept."""
     fields = {field.name for field in dataclasses.fields(coder)}
-    takes_k = {"n_beams", "step_counts"} <= fields
-    return dataclasses.replace(coder, **{k: v for k, v in changes.items() if k in fields}) if takes_k else coder
+    return dataclasses.replace(coder, n_beams=1) if {"n_beams", "step_counts"} <= fields else coder
 
 
 @functools.lru_cache(maxsize=64)
-def learned_counts(targets: Targets, coder: Coder, n_targets: int) -> tuple[StepCountModel, ...] | None:
-    """Per layer, a model of K fitted on targets that are not measured; None for a coder without a K."""
+def learned_options(targets: Targets, coder: Coder, n_targets: int) -> list[dict[str, Any]]:
+    """Per layer, the coder's options that a model file would carry, fitted on targets that are not measured.
+
+    That is `step_counts`, the model of K, and with it `laws` where the encoder picks one; {} for a coder without a K.
+    """
+    layers: list[list[Any]] = [[] for _ in targets.calls(LEARNED_FROM, 0)]
     if not hasattr(coder, "step_counts"):
-        return None
-    calls = []
+        return [{} for _ in layers]
     for seed in range(n_targets):
         for layer, (q, p) in enumerate(targets.calls(LEARNED_FROM, seed)):
             code, _ = compiled(coder, p.loc.size).encode(_key(seed, layer), q, p)
-            calls.append((layer, np.maximum(np.asarray(code.n_steps), 0)))
-    layers = range(max(layer for layer, _ in calls) + 1)
-    return tuple(fit_step_counts([c for layer, c in calls if layer == wanted], coder.max_steps) for wanted in layers)
+            layers[layer].append(jax.device_get(code))
+    learned = [{"step_counts": _fit_counts(codes, coder)} for codes in layers]
+    if getattr(coder, "schedule", "power") == "matched":
+        learned = [
+            o | {"laws": fit_laws([int(c.choice) for c in codes])} for o, codes in zip(learned, layers, strict=True)
+        ]
+    return learned
+
+
+def _fit_counts(codes: list[Any], coder: Coder) -> StepCountModel:
+    return fit_step_counts([np.maximum(code.n_steps, 0) for code in codes], coder.max_steps)
 
 
 def _key(seed: int, layer: int) -> jax.Array:

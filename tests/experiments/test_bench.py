@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import bench
+from experiments import bench, coder_table
 from experiments.bench_coder import bench_coder, cases
 from experiments.coder_settings import few_nats_coders
 from experiments.measure_coder import compiled, measure, one_beam
@@ -44,9 +44,8 @@ def test_the_bench_names_every_kind_of_coder_and_options_that_exist():
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("options", [dict(kind="beam_search", epsilon=0.0), dict(kind="tree", sequence_length=64)])
-def test_a_model_of_k_that_was_learned_is_cheaper(options):
-    coder = make_coder(**options, n_beams=1, max_nats=60.0)
+def test_a_model_of_k_that_was_learned_is_cheaper():
+    coder = make_coder("tree", n_beams=1, sequence_length=64, max_nats=60.0)
     assert one_beam(coder) == coder
     learned = measure(TINY, coder, n_seeds=6, n_learned_from=12)
     default = measure(TINY, coder, n_seeds=6, n_learned_from=0)
@@ -99,3 +98,16 @@ def test_main_writes_json_and_reports_what_failed(tmp_path, monkeypatch, capsys)
     assert "measured" in capsys.readouterr().out
     with pytest.raises(SystemExit):
         bench.main(["--only=nonsense"])
+
+
+def test_the_table_of_whole_layers_finds_its_place(monkeypatch):
+    beam = dict(kind="beam_search", n_beams=1, epsilon=0.0, block_size=None, max_nats=60.0)
+    monkeypatch.setattr(coder_table, "LAYER_CODERS", {"greedy": beam})
+    monkeypatch.setattr(coder_table, "LAYER_TARGETS", {"tiny": TINY, "large": TARGETS["large"]})
+    text = coder_table.layer_table(n_targets=3)
+    assert "| greedy: n_beams=1, epsilon=0.0, block_size=None, max_nats=60.0 |" in text
+    assert " bits; " in text and "| not run |" in text  # tiny has few nats; large in one block is not measured
+    page = coder_table.between_markers(coder_table.PAGE.read_text(encoding="utf-8"), "layers", text)
+    assert text in page and text not in coder_table.between_markers(page, "layers", "other")
+    few = coder_table.MARKERS["few"]
+    assert page.split(few[0])[1].split(few[1])[0].count("\n| ") > len(coder_table.CODERS)

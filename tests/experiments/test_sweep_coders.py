@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from ml_collections import ConfigDict
 
 from experiments import sweep_coders
 from experiments.sweep_coders import identity, run_cells
@@ -11,9 +12,14 @@ from experiments.sweep_coders_cells import GROUPS, Cell, all_cells, quick_cells
 from experiments.sweep_coders_plots import pareto_front
 from experiments.sweep_coders_posteriors import posterior_targets
 from experiments.targets import LEARNED_FROM, MEASURED, ONE_DIM, TargetFamily
+from rec_jax.codec.model_file import write_model_file
 from rec_jax.coders import make_coder
 from rec_jax.core.gaussian import kl_nats
 from rec_jax.core.json_rows import read_rows
+from rec_jax.core.units import bits_to_nats
+from rec_jax.data import make_source
+from rec_jax.evaluate.elbo import image_elbo
+from tests.models.tiny_model import tiny_model
 
 TINY = TargetFamily(64, 6.0)
 POISSON = dict(kind="poisson", expected_kl_nats=3.0)
@@ -96,19 +102,17 @@ def test_the_pareto_front_holds_what_nothing_beats():
     assert [(r["encode_yardsticks"], r["total_overhead"]) for r in pareto_front(rows)] == [(1.0, 0.2), (3.0, 0.1)]
 
 
-def test_posteriors_are_those_of_the_model(posteriors):
+def test_posteriors_are_those_of_the_model(tmp_path):
     """One (q, p) per layer; the KL is what the model's own ELBO says of the image."""
-    from rec_jax.codec.model_file import find_model_path, read_model_file
-    from rec_jax.core.units import bits_to_nats
-    from rec_jax.data import make_source
-    from rec_jax.evaluate.elbo import image_elbo
-    from rec_jax.models import make_model
-
-    stored = read_model_file(find_model_path("cifar10-small"))
-    model, image = make_model(stored.config.model), make_source(dict(kind="embedded", patch=32), "test")[1]
-    layers = posteriors.calls(MEASURED, 1)
+    levels = ((4, 2, 4, 2),)
+    model, params = tiny_model("logistic", levels)
+    section = dict(kind="resnet_vae", levels=levels, likelihood="logistic", n_components=2)
+    write_model_file(tmp_path / "tiny.safetensors", params, ConfigDict(dict(model=section)))
+    targets = posterior_targets(str(tmp_path / "tiny.safetensors"), data_dir="", n_images=2)
+    layers = targets.calls(MEASURED, 1)
     assert [p.loc.size for _, p in layers] == [h * w * c for h, w, c in model.latent_shapes(32, 32)]
     kl = sum(float(kl_nats(q, p).sum()) for q, p in layers)
-    elbo = image_elbo(model, stored.params, image[None], [1], seed=0, batch_size=1)
+    image = make_source(dict(kind="embedded", patch=32), "test")[1]
+    elbo = image_elbo(model, params, image[None], [1], seed=0, batch_size=1)
     assert kl == pytest.approx(bits_to_nats(float(elbo.kl_bits[0])), rel=1e-4)
-    assert not np.array_equal(layers[0][0].loc, posteriors.calls(LEARNED_FROM, 1)[0][0].loc)
+    assert not np.array_equal(layers[0][0].loc, targets.calls(LEARNED_FROM, 1)[0][0].loc)
