@@ -96,8 +96,8 @@ def _load_config(quick: bool, words: list[str]) -> ConfigDict:
     """configs/table1.py with the overrides of the command line."""
     default, values = f"{ROOT / 'configs' / 'table1.py'}{':quick' if quick else ''}", flags.FlagValues()
     argv = ["table1", *words]
-    config_flags.DEFINE_config_file("config", default, flag_values=values, sys_argv=argv)
     try:
+        config_flags.DEFINE_config_file("config", default, flag_values=values, sys_argv=argv)
         values(argv)
     except (flags.Error, AttributeError, KeyError, ValueError, TypeError, OSError) as error:
         raise ConfigError(flag_error_line(error, argv)) from None

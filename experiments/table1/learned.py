@@ -113,9 +113,13 @@ def codec_key(made_by: str, model: str, images: Images, seed: int) -> dict[str, 
 
 
 def batches(numbers: list[int], image: np.ndarray, codec: LosslessCodec) -> list[list[int]]:
-    """Numbers of images of this one's size, in groups that fill the encoder's batches of tiles."""
+    """Numbers of images of this one's size, in groups that fill the encoder's batches of tiles.
+
+    Fewer images than fill one go one by one: the encoder would search a whole batch for them.
+    """
     n_tiles = len(list(tiles(*image.shape[:2], codec.tile_side(image))))
     size = max(1, BATCH_SIZES[-1] // n_tiles)
+    size = 1 if len(numbers) < size else size
     return [numbers[first : first + size] for first in range(0, len(numbers), size)]
 
 
@@ -138,7 +142,7 @@ def _codec(model: str, preset: str, options: tuple | None, column: Column) -> Lo
 
 def _step_counts(codec: LosslessCodec, model: str, coder: Coder, column: Column):
     """The model file's own if it has them for this coder, else learned as `launch.py --mode=export` does."""
-    learned_for, counts = configured_coder(read_model_file(find_model_path(model)).config.coder)
+    learned_for, counts = configured_coder(read_model_file(find_model_path(model)).config.coder)[:2]
     if counts and same_steps(coder, learned_for):
         return counts
     images = np.asarray(column.training_images(CALIBRATION_IMAGES))

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from experiments.table1.bits_back import BitsBack
 from experiments.table1.cells import Job
 from experiments.table1.classical import FLIF, JXL, PNG, WEBP
 from experiments.table1.columns import Column
@@ -48,7 +49,7 @@ def make_rows(config: Mapping[str, Any]) -> list[Row]:
         Row("idf", "IDF", "IDF"),
         Row("lbb", "LBB", "LBB"),
         Row("bitswap", "BitSwap", "BitSwap"),
-        Row("hilloc", "HiLLoC", "HiLLoC"),
+        Row("hilloc", "HiLLoC", "HiLLoC", BitsBack("hilloc", config["seed"])),
         Row("irec", "iREC", "iREC", Rec("irec", config["seed"], options=dict(config["irec"]), crops=True)),
         Row("rec", f"rec_jax, preset {config['preset']} ({_kind(config['preset'])})", method=rec),
         Row("elbo", "ELBO (RVAE)", "ELBO", Bound("elbo", rec)),

@@ -78,7 +78,7 @@ def plan_jobs(plan: Plan, pairs: Iterable[tuple[Row, Column]], command: str, say
         try:
             new = row.method.jobs(column)
         except RecError as error:
-            plan.not_run[where] = one_line(error)
+            plan.not_run[where] = without_folders(one_line(error))
             say(f"{where}: not run: {one_line(error)}")
             continue
         plan.cells += [job.cell for job in new]
@@ -100,7 +100,7 @@ def run_jobs(
             job.run(workdir)
         except (RecError, OSError, RuntimeError) as error:
             n_failed += 1
-            plan.not_run[job.cell.where()] = f"failed: {one_line(error)}"
+            plan.not_run[job.cell.where()] = f"failed: {without_folders(one_line(error))}"
             plan.write(workdir)
             print(f"table1: {job.cell.where()}: {one_line(error)}", file=sys.stderr)
         draw()

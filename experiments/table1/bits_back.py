@@ -1,0 +1,96 @@
+"""HiLLoC: bits-back coding over the same model, in chains and image by image (rec_jax.codec.bits_back_costs)."""
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from experiments.table1.cells import Cell, Job, peak_memory_bytes, rows_name
+from experiments.table1.classical import jxl_file
+from experiments.table1.columns import Column, Images
+from experiments.table1.learned import codec_key, loaded_codec
+from rec_jax.codec.bits_back import BitsBackCodec
+from rec_jax.codec.bits_back_costs import evaluate_chain
+from rec_jax.core.errors import MissingFile
+from rec_jax.core.json_rows import read_rows, write_rows
+from rec_jax.core.units import bits_to_bpd
+from rec_jax.evaluate.elbo import image_elbo
+
+CHAIN_IMAGES = 100  # at least, where there are as many
+
+
+@dataclasses.dataclass(frozen=True)
+class BitsBack:
+    """Per model a cell of the column's images, or of their centre crops where it has a crop size.
+
+    seed: of the random starts, and of the posterior samples of the ELBO.
+    """
+
+    id: str
+    seed: int
+
+    def jobs(self, column: Column) -> list[Job]:
+        """Raises a RecError if data or a model are not there."""
+        images = column.cropped_images() if column.crop else column.learned_images()
+        return [self._job(column, model, images) for model in column.models]
+
+    def rates(self, rows: Sequence[dict[str, Any]]) -> dict[str, float]:
+        """Bits per dimension: 'single' with its whole random start, 'asymptotic' a chain's net rate."""
+        n_dims = sum(row["n_dims"] for row in rows)
+        bits = {name: sum(row[name] for row in rows) for name in ("single_random_bits", "net_bits")}
+        return {
+            "single": bits_to_bpd(bits["single_random_bits"], n_dims),
+            "asymptotic": bits_to_bpd(bits["net_bits"], n_dims),
+        }
+
+    def image_rate(self, row: dict[str, Any]) -> float:
+        """Bits per dimension of one image alone, with a random start."""
+        return bits_to_bpd(row["single_random_bits"], row["n_dims"])
+
+    def _job(self, column: Column, model: str, images: Images) -> Job:
+        rec = loaded_codec(model, "default")
+        codec = BitsBackCodec(rec.model, rec.params, rec.model_id)
+        made_by = f"bits-back with ANS, {codec.bin_bits} bits a bin, posteriors to {codec.posterior_bits} bits"
+        key = codec_key(made_by, model, images, self.seed)
+        cell = Cell(
+            self.id, column.id, column.data, column.stand_in, made_by, len(images),
+            rows_name(column.id, self.id, key), Path(model).stem, column.crop,
+        )  # fmt: skip
+        return Job(cell, functools.partial(self._measure, codec, images))
+
+    def _measure(self, codec: BitsBackCodec, images: Images, path: Path, stamp, progress) -> None:
+        rows = {row["image"]: row for row in read_rows(path)}
+        for numbers in chains(len(images)):
+            if not rows.keys() >= set(numbers):
+                for row in self._chain_rows(codec, np.stack([images[i] for i in numbers]), numbers):
+                    rows[row["image"]] = {**row, **stamp, "jax": jax.__version__}
+                write_rows(path, rows.values())  # a chain is whole or not at all
+                progress(len(numbers))
+
+    def _chain_rows(self, codec: BitsBackCodec, images: np.ndarray, numbers: list[int]) -> list[dict[str, Any]]:
+        cost = evaluate_chain(codec, images, _jxl_files(images), self.seed)
+        elbo = image_elbo(codec.model, codec.params, images, numbers, self.seed, batch_size=4)
+        shared = {"chain_images": len(numbers), "encode_s": cost.encode_s, "decode_s": cost.decode_s}
+        shared["peak_memory_bytes"] = peak_memory_bytes()
+        return [
+            {"image": number, "n_dims": image.size, **one._asdict(), "elbo_bits": float(elbo_bits), **shared}
+            for number, image, one, elbo_bits in zip(numbers, images, cost.images, elbo.elbo_bits, strict=True)
+        ]
+
+
+def chains(n_images: int) -> list[list[int]]:
+    """Numbers 0 ... n_images - 1 in chains of CHAIN_IMAGES or a few more, or in one of all where there are fewer."""
+    parts = np.array_split(np.arange(n_images), max(1, n_images // CHAIN_IMAGES))
+    return [part.tolist() for part in parts]
+
+
+def _jxl_files(images: np.ndarray) -> list[bytes] | None:
+    """Every image as a JPEG XL file; None where there is no JPEG XL, and that start is not measured."""
+    try:
+        return [jxl_file(image) for image in images]
+    except MissingFile:
+        return None
