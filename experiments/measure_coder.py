@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import inspect
 import math
 import time
 from collections.abc import Callable
@@ -77,7 +78,7 @@ def measure(
       failures: targets that overflowed; they count in nothing else.
     """
     shapes = [p.loc.size for _, p in targets.calls(MEASURED, 0)]
-    ready = [compiled(coder, n_dims) for n_dims in shapes]
+    ready = _ready(targets, coder)
     learned = learned_options(targets, one_beam(coder), n_learned_from) if n_learned_from else [{}] * len(shapes)
     layers = [dataclasses.replace(coder, **options) for options in learned]
     _warm_up(targets, ready, layers)
@@ -97,11 +98,27 @@ def measure(
     }
 
 
+def _ready(targets: Targets, coder: Coder) -> list[Compiled]:
+    """The coder for each call of a target, told the weights if it takes any and they are known."""
+    takes = "weights" in inspect.signature(coder.encode).parameters
+    ready = []
+    for (_, p), weights in zip(targets.calls(LEARNED_FROM, 0), targets.weights(), strict=True):
+        shared = (weights,) if takes and weights is not None else ()
+        one = compiled(coder, p.loc.size, len(shared))
+        encode, decode = (functools.partial(_with_shared, f, shared) for f in (one.encode, one.decode))
+        ready.append(one._replace(encode=encode, decode=decode))
+    return ready
+
+
+def _with_shared(f: Callable, shared: tuple, *args):
+    return f(*args, *shared)
+
+
 @functools.lru_cache(maxsize=8)
-def compiled(coder: Coder, n_dims: int) -> Compiled:
-    """The coder's two sides for targets of n_dims dims."""
-    p = DiagGaussian(jnp.zeros(n_dims), jnp.ones(n_dims))
-    compile_s, encode = timed_compile(coder.encode, coder_key(0), p, p)
+def compiled(coder: Coder, n_dims: int, n_shared: int = 0) -> Compiled:
+    """The coder's two sides for targets of n_dims dims; n_shared: 1 if both are told the weights, else 0."""
+    p, shared = DiagGaussian(jnp.zeros(n_dims), jnp.ones(n_dims)), n_shared * (jnp.ones(n_dims, jnp.int32),)
+    compile_s, encode = timed_compile(coder.encode, coder_key(0), p, p, *shared)
     memory_mb = encode.memory_analysis().temp_size_in_bytes / 1e6
     return Compiled(compile_s, memory_mb, encode, jax.jit(coder.decode))
 
@@ -109,7 +126,10 @@ def compiled(coder: Coder, n_dims: int) -> Compiled:
 def one_beam(coder: Coder) -> Coder:
     """A fast coder that takes as many steps: what K is depends on KL and not on how many paths are kept."""
     fields = {field.name for field in dataclasses.fields(coder)}
-    return dataclasses.replace(coder, n_beams=1) if {"n_beams", "step_counts"} <= fields else coder
+    if not {"n_beams", "step_counts"} <= fields:
+        return coder
+    by_omega = {"epsilon", "rate"} <= fields and coder.rate is None  # then K does not depend on M either
+    return dataclasses.replace(coder, n_beams=1, **({"epsilon": 0.0} if by_omega else {}))
 
 
 @functools.lru_cache(maxsize=64)
@@ -121,9 +141,10 @@ def learned_options(targets: Targets, coder: Coder, n_targets: int) -> list[dict
     layers: list[list[Any]] = [[] for _ in targets.calls(LEARNED_FROM, 0)]
     if not hasattr(coder, "step_counts"):
         return [{} for _ in layers]
+    ready = _ready(targets, coder)
     for seed in range(n_targets):
         for layer, (q, p) in enumerate(targets.calls(LEARNED_FROM, seed)):
-            code, _ = compiled(coder, p.loc.size).encode(_key(seed, layer), q, p)
+            code, _ = ready[layer].encode(_key(seed, layer), q, p)
             layers[layer].append(jax.device_get(code))
     learned = [{"step_counts": _fit_counts(codes, coder)} for codes in layers]
     if getattr(coder, "schedule", "power") == "matched":

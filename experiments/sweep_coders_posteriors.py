@@ -6,19 +6,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from experiments.targets import MEASURED, Pair
 from rec_jax.codec.model_file import find_model_path, read_model_file, read_model_id
 from rec_jax.core.errors import ConfigError
-from rec_jax.core.gaussian import DiagGaussian, sample
+from rec_jax.core.gaussian import DiagGaussian, kl_nats, sample
 from rec_jax.core.prng import child_key, evaluate_key
 from rec_jax.data import make_source
 from rec_jax.models import check_params, make_model
 from rec_jax.models.base import LatentModel
 
-_SIDE = 32  # pixels of the embedded photographs' patches
-_N_TRAIN = 16  # images that K is learned from
+_SIDE = 32  # pixels, of CIFAR10's images and of the embedded photographs' patches
+_N_TRAIN = 16  # images that K and the weights are learned from
+_WEIGHTS_PER_NAT, _MAX_WEIGHT = 64, 4095  # as coarse as a model file keeps them
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,10 @@ class PosteriorTargets:
         split, n_images = ("test", self.n_images) if purpose == MEASURED else ("train", _N_TRAIN)
         return [jax.tree.map(lambda x: x[seed % n_images], layer) for layer in _posteriors(self, split, n_images)]
 
+    def weights(self) -> list[jax.Array]:
+        """See targets.Targets: per channel, the mean KL of a dim over the first training images."""
+        return _weights(self)
+
 
 def posterior_targets(model: str, data_dir: str, n_images: int) -> PosteriorTargets:
     """Those of a shipped model or model file, on CIFAR10 if data_dir says where, else on the embedded photographs."""
@@ -51,14 +57,31 @@ def posterior_targets(model: str, data_dir: str, n_images: int) -> PosteriorTarg
 @functools.lru_cache(maxsize=4)
 def _posteriors(targets: PosteriorTargets, split: str, n_images: int) -> list[Pair]:
     """Per layer, top first, (q, p) with arrays [n_images, D] on the host."""
-    stored = read_model_file(find_model_path(targets.model))
-    model = make_model(stored.config.model)
-    check_params(model, stored.params, targets.model)
+    model, params = _model(targets.model)
     per_image = [
-        jax.device_get(_walk(model, stored.params, image, evaluate_key(0, number)))
+        jax.device_get(_walk(model, params, image, evaluate_key(0, number)))
         for number, image in enumerate(_images(targets, split, n_images))
     ]
     return [jax.tree.map(lambda *rows: np.stack(rows), *layer) for layer in zip(*per_image, strict=True)]
+
+
+@functools.lru_cache(maxsize=4)
+def _weights(targets: PosteriorTargets) -> list[jax.Array]:
+    shapes = _model(targets.model)[0].latent_shapes(_SIDE, _SIDE)
+    weights = []
+    for (q, p), (h, w, channels) in zip(_posteriors(targets, "train", _N_TRAIN), shapes, strict=True):
+        of_channel = np.asarray(kl_nats(q, p)).reshape(-1, channels).mean(axis=0)
+        counts = np.clip(np.round(_WEIGHTS_PER_NAT * of_channel), 1, _MAX_WEIGHT).astype(np.int32)
+        weights.append(jnp.asarray(np.broadcast_to(counts, (h, w, channels)).reshape(-1)))
+    return weights
+
+
+@functools.lru_cache(maxsize=2)
+def _model(name: str) -> tuple[LatentModel, Any]:
+    stored = read_model_file(find_model_path(name))
+    model = make_model(stored.config.model)
+    check_params(model, stored.params, name)
+    return model, stored.params
 
 
 def _images(targets: PosteriorTargets, split: str, n_images: int) -> Sequence[np.ndarray]:

@@ -27,6 +27,9 @@ class Targets(Protocol):
     def calls(self, purpose: int, seed: int) -> list[Pair]:
         """The calls of one target: one (q, p), or one per layer of an image; the same shapes for every seed."""
 
+    def weights(self) -> list[jax.Array | None]:
+        """Per call, int32 [D] in proportion to the KL that each dim is expected to have; None: nothing is known."""
+
 
 @dataclass(frozen=True)
 class TargetFamily:
@@ -44,6 +47,10 @@ class TargetFamily:
     def calls(self, purpose: int, seed: int) -> list[Pair]:
         """See Targets."""
         return [make_target(evaluate_key(purpose, seed), self)]
+
+    def weights(self) -> list[jax.Array | None]:
+        """See Targets: which dims are sharp differs from target to target."""
+        return [None]
 
 
 TARGETS = {

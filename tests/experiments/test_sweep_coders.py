@@ -116,3 +116,6 @@ def test_posteriors_are_those_of_the_model(tmp_path):
     elbo = image_elbo(model, params, image[None], [1], seed=0, batch_size=1)
     assert kl == pytest.approx(bits_to_nats(float(elbo.kl_bits[0])), rel=1e-4)
     assert not np.array_equal(layers[0][0].loc, targets.calls(LEARNED_FROM, 1)[0][0].loc)
+    for weights, (q, _) in zip(targets.weights(), layers, strict=True):
+        assert weights.shape == q.loc.shape and weights.dtype == np.int32 and weights.min() >= 1
+        assert len(np.unique(weights.reshape(-1, 2), axis=0)) == 1  # one number per channel
