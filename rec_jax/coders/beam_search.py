@@ -13,9 +13,13 @@ Candidates: all beams share the magnitudes of step k and flip their signs by a h
 makes candidates as different as fresh draws for a hundredth of the time: the scores of B beams against M candidates
 are one matrix product.
 
-Domain: any D; cost O(K B M d) per block of d dims. Approximate: z follows q as omega * epsilon and B grow.
+Domain: any D; cost O(K B M d) per block of d dims. Approximate: z follows q as the candidates and B grow. Best where
+a block holds 50 nats or more over many dims. A lone dim of hundreds of nats arrives short, since all beams share its
+magnitudes: a mean 50 sigmas away comes 6 sigmas too near at rate 1.1. Dims sharper than rho = 0.01 need the matched
+schedule. Measurements and what each option buys: docs/beam_search.md.
 Differs from the paper: blocks that hold less than half a step (KL < omega / 2) send none; K is coded by a learned
-model (step_counts.py), where the paper's program writes 16 bits.
+model (step_counts.py), where the paper's program writes 16 bits. Only as options: a law of variances matched to the
+target (variance_schedule.py), and equal numbers of steps for the blocks of a call (even_steps.py).
 """
 
 import functools

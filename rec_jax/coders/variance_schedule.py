@@ -53,11 +53,12 @@ def choose_law(target: DiagGaussian) -> jax.Array:
     a single step that is too large or too small does little, because the beams look ahead by about ln B nats. All of
     a call's dims count together: its blocks are random parts of it, so one law serves them all.
     """
-    excess, spread = target.scale**2 - 1.0, target.loc**2
+    variance = target.scale**2
+    linear = jnp.sum(variance - 1.0 + target.loc**2)
 
     def told(left):
         c = 1.0 - left
-        return 0.5 * jnp.sum(c * (excess + spread) - jnp.log(c * (1.0 + excess) + left))
+        return 0.5 * (c * linear - jnp.sum(jnp.log(c * variance + left)))
 
     told_nats = jax.lax.map(told, jnp.asarray(_LEFTS, jnp.float32))  # falls with left
     k = np.array(LAWS)[:, None]
