@@ -3,18 +3,22 @@
 python launch.py --config=configs/photos_small.py --config.data.data_dir=DIR --workdir=runs/x --mode=train
 
 DIR has two folders of photographs, train and test, of about 768x512 pixels: reduce larger ones, which also removes
-the traces of their JPEG compression.
+the traces of their JPEG compression. Here: 100 and 9 freely licensed ones, reduced from 1536 to 768 by Lanczos.
+
+9 minutes on 2 CPU cores beside other work. The 24 centre crops of 64x64 of Kodak: ELBO 4.135 bits/dim, of which KL
+1.466; cifar10-small, which it starts from: 4.186, KL 1.493 (1,000 steps at a learning rate of 1e-3: 4.269). These by
+--mode=evaluate with --config.data.data_dir=KODAK --config.data.split_test=. --config.data.patch_test=64.
 """
 
-from configs.base import base, with_argument
+from configs.base import base, choose_coder, with_argument
 
 
 def get_config(argument: str = ""):
     """The shipped model of configs/cifar10_small.py, trained further on crops as large as the codec's tiles."""
-    config = base()
+    config = choose_coder(base(), "tree")
     config.data.update(dict(kind="folder", name="photographs", patch=64, patches_per_image=256))
     config.model.levels = ((2, 2, 32, 16), (4, 2, 48, 16))
-    config.train.update(dict(initial_model="cifar10-small", n_steps=8_000, batch_size=8, learning_rate=1e-3))
-    config.train.update(dict(warmup_steps=200, schedule="cosine", cosine_steps=8_000, decay_steps=()))
-    config.train.update(dict(evaluate_every=1_000, save_every=500, log_every=100))
+    config.train.update(dict(initial_model="cifar10-small", n_steps=2_500, batch_size=8, learning_rate=3e-4))
+    config.train.update(dict(warmup_steps=100, schedule="cosine", cosine_steps=2_500, decay_steps=()))
+    config.train.update(dict(evaluate_every=1_250, save_every=250, log_every=100))
     return with_argument(config, argument)

@@ -1,14 +1,17 @@
 """A STAND-IN for ImageNet32: Tiny ImageNet reduced to 32x32. No number of it may be compared with ImageNet32's.
 
 python launch.py --config=configs/tiny_imagenet32_small.py --config.data.data_dir=DIR --workdir=runs/x --mode=train
+
+43 minutes on 2 CPU cores beside other work. First 500 validation images: ELBO 5.043 bits/dim, of which KL 1.817;
+cifar10-small, which it starts from: 5.671, KL 2.081. These by --mode=evaluate with --config.evaluate.n_images=500.
 """
 
-from configs.base import base, with_argument
+from configs.base import base, choose_coder, with_argument
 
 
 def get_config(argument: str = ""):
     """The shipped model of configs/cifar10_small.py, trained further; the whole KL counts from the first step."""
-    config = base()
+    config = choose_coder(base(), "tree")
     config.data.update(dict(name="tiny_imagenet32", split_test="validation"))
     config.model.levels = ((2, 2, 32, 16), (4, 2, 48, 16))
     config.train.update(dict(initial_model="cifar10-small", n_steps=15_000, batch_size=16, learning_rate=1e-3))
