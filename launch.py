@@ -52,24 +52,25 @@ def evaluate(config: ConfigDict, workdir: Path) -> None:
 
 
 def export(config: ConfigDict, workdir: Path, path: Path) -> None:
-    """Writes the averaged weights of workdir, with learned models of the coder's step counts, as one model file."""
-    from rec_jax.codec.calibrate import calibrate_step_counts
+    """Writes the averaged weights of workdir, with what the default coder must know of them, as one model file."""
+    from configs.base import choose_coder
+    from rec_jax.codec.calibrate import calibrate_step_counts, calibrate_weights
     from rec_jax.codec.model_file import write_model_file
     from rec_jax.codec.presets import configured_coder
-    from rec_jax.data import make_source
+    from rec_jax.data import evenly_spaced, make_source
     from rec_jax.models import make_model
     from rec_jax.train.checkpoint import restore_params
     from rec_jax.train.saved_config import read_config
 
-    params, (coder, _) = restore_params(workdir), configured_coder(config.coder)
-    data, config = config.data, ConfigDict(config.to_dict())
+    params, data = restore_params(workdir), config.data
+    config = choose_coder(ConfigDict(config.to_dict()), "tree")
     config.model = read_config(workdir).model
     config.data.data_dir = ""  # a path of this machine is nothing that a model should carry
     config.train.initial_model = Path(config.train.initial_model).name
-    if hasattr(coder, "step_counts"):
-        images = make_source(data, "train").array()[:_CALIBRATION_IMAGES]
-        counts = calibrate_step_counts(make_model(config.model), params, coder, np.asarray(images))
-        config.coder.layer_step_counts = tuple(map(dataclasses.astuple, counts))
+    images, model = evenly_spaced(make_source(data, "train"), _CALIBRATION_IMAGES), make_model(config.model)
+    weights = calibrate_weights(model, params, images)
+    counts = calibrate_step_counts(model, params, configured_coder(config.coder).coder, images, weights)
+    config.coder.update(dict(layer_weights=weights, layer_step_counts=tuple(map(dataclasses.astuple, counts))))
     model_id = write_model_file(path, params, config.lock())
     print(f"{path}: {path.stat().st_size} bytes, model id {model_id:04x}; try rec-jax compress --model {path}")
 

@@ -32,16 +32,7 @@ def base() -> ConfigDict:
             n_components=3,  # of likelihood="colour_mixture"
         )
     )
-    config.coder = ConfigDict(
-        dict(
-            kind="beam_search",
-            omega=3.0,
-            epsilon=0.2,
-            n_beams=20,
-            block_size=1000,
-            layer_step_counts=(),  # per layer (first_centre, first_decay, next_decay), learned by --mode=export
-        )
-    )
+    config = choose_coder(config, "beam_search")
     config.train = ConfigDict(
         dict(
             initial_model="",  # shipped model or model file whose weights a new run starts from; "": fresh ones
@@ -99,15 +90,15 @@ def with_argument(config: ConfigDict, argument: str) -> ConfigDict:
 
 
 def choose_coder(config: ConfigDict, kind: str) -> ConfigDict:
-    """Another coder for the latents, at its own defaults, with room for the largest layers."""
+    """Another coder for the latents: beam_search as the paper has it, tree as the codec's preset default."""
     match kind:
         case "beam_search":
-            return config
+            coder = dict(kind=kind, omega=3.0, epsilon=0.2, n_beams=20, block_size=1000)
         case "tree":
-            with config.unlocked():
-                config.coder = ConfigDict(
-                    dict(kind="tree", n_candidates=16, n_beams=4096, max_nats=8192.0, layer_step_counts=())
-                )
-            return config
+            coder = dict(kind=kind, n_candidates=16, n_beams=4096, sequence_length=4096)
         case _:
             raise ValueError(f"config argument coder={kind!r} is unknown; have coder=beam_search, coder=tree")
+    with config.unlocked():
+        # Per layer, learned by --mode=export: (first_centre, first_decay, next_decay), and each channel's expected KL.
+        config.coder = ConfigDict(coder | dict(layer_step_counts=(), layer_weights=()))
+    return config

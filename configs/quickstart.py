@@ -3,12 +3,12 @@
 python launch.py --config=configs/quickstart.py --workdir=runs/quickstart --mode=train
 """
 
-from configs.base import base, with_argument
+from configs.base import base, choose_coder, with_argument
 
 
 def get_config(argument: str = ""):
     """A small network for a first look."""
-    config = base()
+    config = choose_coder(base(), "tree")
     config.data.update(dict(kind="embedded", name="photographs"))
     config.model.update(dict(levels=((2, 1, 32, 8), (4, 1, 48, 16)), likelihood="colour_mixture", n_components=2))
     config.train.update(dict(n_steps=2_000, batch_size=16, learning_rate=2e-3, decay_steps=()))

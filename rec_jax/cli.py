@@ -13,6 +13,7 @@ import time
 import numpy as np
 
 from rec_jax.codec import container
+from rec_jax.codec.preset_options import PRESETS
 from rec_jax.core.errors import BitstreamMismatch, RecError, WrongModel
 from rec_jax.core.files import read_bytes, write_bytes_atomic
 from rec_jax.core.units import bits_to_bpd
@@ -90,7 +91,8 @@ def info(arguments: argparse.Namespace) -> None:
         _say("  stored pixels: no model and no coder")
     else:
         _say(f"  model id {header.model_id:04x} ({_model_name(header)})")
-        _say(f"  preset {header.preset_name}, split {header.split}")
+        kind = f" (coder {PRESETS[name]['kind']})" if (name := header.preset_name) in PRESETS else ""
+        _say(f"  preset {name}{kind}, split {header.split}")
         _say(f"  written by {container.runtime_name(header.runtime)}")
     _say(f"  CRC-32 of the pixels {header.pixel_crc32:08x}")
 
@@ -113,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("input", metavar="IN", help="a picture: PNG, JPEG, WebP, BMP, GIF, TIFF, PPM")
     command.add_argument("output", metavar="OUT.rec")
     command.add_argument("--model", default=_DEFAULT_MODEL, metavar="NAME|PATH", help="default: %(default)s")
-    command.add_argument("--preset", choices=container.PRESETS, default="default", help="effort of the coder")
+    command.add_argument("--preset", choices=list(PRESETS), default="default", help="effort of the coder")
     command.add_argument("--drop-icc", action="store_true", help="take the pixels without their ICC profile")
     command.add_argument("--verify", action="store_true", help="decode before writing and compare")
     command.add_argument("--force", action="store_true", help="replace OUT.rec if it exists")

@@ -25,7 +25,7 @@ class FakeCodec:
         self.preset = preset
 
     def compress(self, image):
-        preset = container.PRESETS.index(self.preset)
+        preset = list(container.PRESETS).index(self.preset)
         header = container.image_header(image, mode=container.LATENT, preset=preset, model_id=MODEL_ID, runtime=9)
         return container.pack(header, (image ^ 0xAA).tobytes())
 

@@ -25,13 +25,16 @@ def load_codec(name_or_path: str, preset: str = "default"):
     coder = preset_coder(preset)
     stored = read_model_file(find_model_path(name_or_path))
     try:
-        learned_for, counts = configured_coder(stored.config.coder)
+        learned_for, counts, weights = configured_coder(stored.config.coder)
         model = make_model(stored.config.model)
     except (AttributeError, KeyError, TypeError) as error:
         raise CorruptFile(f"{name_or_path}: its config lacks what a model needs ({error}); export it again") from None
     counts = counts if same_steps(coder, learned_for) else ()
     if counts and len(counts) != model.n_layers:
         raise CorruptFile(f"{name_or_path}: step counts of {len(counts)} layers for {model.n_layers}; export it again")
+    channels = [shape[-1] for shape in model.latent_shapes(model.stride, model.stride)]
+    if weights and (have := list(map(len, weights))) != channels:
+        raise CorruptFile(f"{name_or_path}: weights of {have} channels for {channels}; export it again")
     if name_or_path not in shipped_models():  # those are checked by the tests, and a command should start fast
         check_params(model, stored.params, name_or_path)
-    return LosslessCodec(model, stored.params, coder, counts, stored.model_id, preset_number(coder))
+    return LosslessCodec(model, stored.params, coder, counts, stored.model_id, preset_number(coder), weights=weights)

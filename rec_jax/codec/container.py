@@ -13,12 +13,12 @@ import zlib
 
 import numpy as np
 
+from rec_jax.codec.preset_options import PRESETS
 from rec_jax.core.errors import BitstreamMismatch, CorruptFile, UnsupportedImage, UnsupportedVersion
 
 FORMAT_VERSION = 1
 MAX_PIXELS = 2**28  # height * width of the largest picture
 STORED, LATENT = 0, 1  # the modes: raw pixels, or latents and pixels under a model
-PRESETS = ("fast", "default", "best")  # the position is the id in the file
 CUSTOM_PRESET = 15  # a coder that no preset names: the reader must be given the same one
 
 _MAGIC = b"\xceR"
@@ -38,7 +38,7 @@ class Header:
     grey: bool
     mode: int  # STORED or LATENT
     pixel_crc32: int  # CRC-32 of the pixels, row by row, colours interleaved
-    preset: int = 0  # index into PRESETS, or CUSTOM_PRESET
+    preset: int = 0  # place in PRESETS, or CUSTOM_PRESET
     split: int = 0  # 0..15: how often the encoder halved the coder's blocks so that none overflows
     model_id: int = 0  # first 16 bits of the model file's SHA-256
     runtime: int = 0  # runtime_code of the writer
@@ -63,7 +63,7 @@ class Header:
     @property
     def preset_name(self) -> str:
         """The preset as the command line calls it, or 'custom'."""
-        return "custom" if self.preset == CUSTOM_PRESET else PRESETS[self.preset]
+        return "custom" if self.preset == CUSTOM_PRESET else list(PRESETS)[self.preset]
 
 
 def pixel_crc32(image: np.ndarray) -> int:

@@ -11,7 +11,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from rec_jax.coders import TreeCoder
 from rec_jax.coders.base import Code, Coder, Info
 from rec_jax.core.gaussian import DiagGaussian
 from rec_jax.core.prng import child_key, coder_key
@@ -29,15 +31,26 @@ def _rows(g: DiagGaussian) -> DiagGaussian:
 class LatentCoder:
     """One model with one coder. All layers of a level have codes of one shape, stacked on the first axis.
 
+    weights: per layer and channel, how the KL is expected to be spread, for coders that take it (calibrate.py); ():
+      not known.
     seed: of all candidates; a file's is SEED.
     """
 
     model: LatentModel
     coder: Coder
+    weights: tuple[tuple[int, ...], ...] = ()
     seed: int = SEED
 
     def _tile_key(self, number: jax.Array) -> jax.Array:
         return child_key(coder_key(self.seed), number)
+
+    def _shared(self, layer: jax.Array, shape: tuple[int, ...]) -> tuple[jax.Array, ...]:
+        """What both sides know besides the prior: the weights [D] of a layer with latents of shape [.., h, w, c]."""
+        if not (self.weights and isinstance(self.coder, TreeCoder)):
+            return ()
+        widest = max(map(len, self.weights))
+        table = np.array([row + (1,) * (widest - len(row)) for row in self.weights], np.int32)
+        return (jnp.broadcast_to(jnp.asarray(table)[layer, : shape[-1]], shape[-3:]).reshape(-1),)
 
     @functools.partial(jax.jit, static_argnums=0)
     def encode(self, params: Any, numbers: jax.Array, images: jax.Array) -> tuple[list[Code], list[Info]]:
@@ -49,8 +62,9 @@ class LatentCoder:
 
         def draw(layer, q, p, _):
             layer_keys = jax.vmap(child_key, (0, None))(keys, layer)
-            code, info = self.coder.encode_batch(layer_keys, _rows(q), _rows(p))
-            z = jax.vmap(self.coder.decode)(layer_keys, _rows(p), code)
+            shared = self._shared(layer, p.loc.shape)
+            code, info = self.coder.encode_batch(layer_keys, _rows(q), _rows(p), *shared)
+            z = jax.vmap(lambda k, p, c: self.coder.decode(k, p, c, *shared))(layer_keys, _rows(p), code)
             return z.reshape(p.loc.shape), (code, info)
 
         batch, height, width, _ = images.shape
@@ -68,7 +82,7 @@ class LatentCoder:
 
         def draw(layer, q, p, code):
             row = jax.tree.map(lambda x: x.reshape(-1), p)
-            z = self.coder.decode(child_key(key, layer), row, code)
+            z = self.coder.decode(child_key(key, layer), row, code, *self._shared(layer, p.loc.shape))
             return z.reshape(p.loc.shape), None
 
         pixels, _ = self.model.top_down(params, draw, batch=1, height=side, width=side, inputs=codes)

@@ -5,7 +5,10 @@ then its pixels by p(x | z) at the z that the decoder will have. All symbols go 
 """
 
 import dataclasses
+import itertools
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
@@ -14,14 +17,16 @@ import numpy as np
 from rec_jax.codec import container
 from rec_jax.codec.latents import LatentCoder
 from rec_jax.codec.pixels import PixelCoder
-from rec_jax.codec.tiles import Tile, cut_tile, tile_side, tiles
+from rec_jax.codec.tiles import SMALL, Tile, cut_tile, tile_side, tiles
 from rec_jax.coders import Coder, StepCountModel
+from rec_jax.coders.blocks import block_shape
 from rec_jax.core.errors import CoderOverflow, CorruptFile, WrongModel
 from rec_jax.core.units import nats_to_bits
 from rec_jax.entropy.stream import SymbolReader, SymbolWriter
 from rec_jax.models.base import LatentModel
 
 SPLITS = (0, 5)  # blocks of the coder's size; where one of them overflows, 32 times smaller ones; then stored mode
+SEARCHES_AT_ONCE = 4  # batches, where there are as many processors: a search by itself keeps only one busy
 BATCH_SIZES = (1, 16)  # tiles encoded together: a lone tile, or as many
 
 
@@ -32,7 +37,7 @@ class Encoded(NamedTuple):
     mode: int  # container.LATENT or STORED; of a stored file all numbers below are 0
     header_bits: int
     index_bits: float  # the chosen candidates
-    side_bits: float  # the numbers of steps
+    side_bits: float  # the numbers of steps, and the outliers
     pixel_bits: float  # the pixels under the integer tables
     ideal_pixel_bits: float  # -log2 p(x | z) at the same z
     kl_bits: float  # KL(q || p) of the targets that were coded
@@ -55,6 +60,7 @@ class LosslessCodec:
     """A model, its parameters and a coder.
 
     step_counts: per layer, how the coder's numbers of steps are coded (empty: the coder's own model for all).
+    weights: per layer and channel, how the KL is expected to be spread (calibrate.py; empty: not known).
     preset: the coder's number in the file, container.CUSTOM_PRESET if it is none of the named ones.
     allow_stored: whether a picture that the model would make larger, or cannot code, is stored as it is. False is for
       experiments on poor models: then the file is larger, or CoderOverflow is raised.
@@ -67,6 +73,7 @@ class LosslessCodec:
     model_id: int = 0
     preset: int = container.CUSTOM_PRESET
     allow_stored: bool = True
+    weights: tuple[tuple[int, ...], ...] = ()
 
     def compress(self, image: np.ndarray) -> bytes:
         """A `.rec` file for uint8 [H, W, 3] or grey [H, W]; UnsupportedImage for anything else."""
@@ -166,7 +173,7 @@ class LosslessCodec:
         """Appends all layers' symbols; returns (index bits, bits of the numbers of steps)."""
         index_bits = side_bits = 0.0
         layers = (jax.tree.map(lambda x, i=i: x[i], level) for level in codes for i in range(_n_layers(level)))
-        for coder, p, code in zip(self._layer_coders(latents), latents.shapes(side), layers, strict=True):
+        for coder, p, code in zip(self._layer_coders(latents, side), latents.shapes(side), layers, strict=True):
             for values, table in zip(*coder.symbols(code, p), strict=True):
                 writer.write(values, table)
             counts_bits = coder.side_bits(code)
@@ -193,7 +200,7 @@ class LosslessCodec:
         latents = self._latents(split)
         layers = [
             coder.from_symbols(coder.read_symbols(reader.read, p), p)
-            for coder, p in zip(self._layer_coders(latents), latents.shapes(side), strict=True)
+            for coder, p in zip(self._layer_coders(latents, side), latents.shapes(side), strict=True)
         ]
         codes, first = [], 0
         for n_blocks in latents.layers_per_level():
@@ -225,13 +232,25 @@ class LosslessCodec:
         coder = self.coder
         if split and coder.block_size is not None:
             coder = dataclasses.replace(coder, block_size=max(1, coder.block_size >> split))
-        return LatentCoder(self.model, coder)
+        return LatentCoder(self.model, coder, self.weights)
 
-    def _layer_coders(self, latents: LatentCoder) -> list[Coder]:
-        """The coder of every layer, with its own model of step counts, for the host's symbols."""
+    def _layer_coders(self, latents: LatentCoder, side: int) -> list[Coder]:
+        """The coder of every layer, with its own model of step counts, for the host's symbols of a tile.
+
+        That model was learned on small tiles and whole blocks; others' blocks may have more dims, or fewer.
+        """
         if not self.step_counts:
             return [latents.coder] * self.model.n_layers
-        return [dataclasses.replace(latents.coder, step_counts=counts) for counts in self.step_counts]
+        widths = zip(_block_widths(latents, side), _block_widths(self._latents(0), SMALL), strict=True)
+        return [
+            dataclasses.replace(latents.coder, step_counts=counts.scaled(here, learned))
+            for counts, (here, learned) in zip(self.step_counts, widths, strict=True)
+        ]
+
+
+def _block_widths(latents: LatentCoder, side: int) -> list[int]:
+    """Dims per block of every layer of a tile."""
+    return [block_shape(p.loc.size, latents.coder.block_size)[1] for p in latents.shapes(side)]
 
 
 def _n_layers(level) -> int:
@@ -239,13 +258,25 @@ def _n_layers(level) -> int:
 
 
 def _in_batches(jobs, search) -> list:
-    """search(batch, size) over jobs grouped by tile side, in the few batch sizes that are compiled."""
+    """search(batch, size) over jobs grouped by tile side, in the few batch sizes that are compiled, some at once.
+
+    The first batch of a side goes alone: it compiles what the others use.
+    """
     results: list[Any] = [None] * len(jobs)
-    for side in sorted({job[3] for job in jobs}):
-        rows = [row for row, job in enumerate(jobs) if job[3] == side]
-        size = min(s for s in BATCH_SIZES if s >= min(len(rows), BATCH_SIZES[-1]))
-        for first in range(0, len(rows), size):
-            some = rows[first : first + size]
-            for row, result in zip(some, search([jobs[row] for row in some], size), strict=True):
-                results[row] = result
+    pool = ThreadPoolExecutor(min(SEARCHES_AT_ONCE, os.cpu_count() or 1))
+    try:
+        for side in sorted({job[3] for job in jobs}):
+            rows = [row for row, job in enumerate(jobs) if job[3] == side]
+            size = min(s for s in BATCH_SIZES if s >= min(len(rows), BATCH_SIZES[-1]))
+            batches = [rows[first : first + size] for first in range(0, len(rows), size)]
+
+            def run(batch, size=size):
+                return search([jobs[row] for row in batch], size)
+
+            found = itertools.chain([run(batches[0])], pool.map(run, batches[1:]))
+            for batch, some in zip(batches, found, strict=True):
+                for row, result in zip(batch, some, strict=True):
+                    results[row] = result
+    finally:
+        pool.shutdown(cancel_futures=True)
     return results

@@ -1,26 +1,29 @@
 """The named coders of `rec-jax --preset`, and the coder that a config describes."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from rec_jax.codec.container import CUSTOM_PRESET, PRESETS
+from rec_jax.codec.container import CUSTOM_PRESET
+from rec_jax.codec.preset_options import PRESETS
 from rec_jax.coders import BeamSearchCoder, Coder, StepCountModel, TreeCoder, make_coder
 from rec_jax.core.errors import ConfigError
 
-_BEAM = dict(kind="beam_search", omega=3.0, block_size=1000)
+_LEARNED = ("layer_step_counts", "layer_weights")  # of a config's coder section: what --mode=export learns
+
+
+class Configured(NamedTuple):
+    """A coder, and what was learned of a model for it (calibrate.py); () where nothing was."""
+
+    coder: Coder
+    step_counts: tuple[StepCountModel, ...]  # per layer
+    weights: tuple[tuple[int, ...], ...]  # per layer and channel
 
 
 def preset_coder(name: str) -> Coder:
     """The coder of a preset; ConfigError with the names that exist."""
-    match name:
-        case "fast":
-            return make_coder(**_BEAM, epsilon=0.2, n_beams=4)
-        case "default":
-            return make_coder(**_BEAM, epsilon=0.2, n_beams=20)
-        case "best":
-            return make_coder(**_BEAM, epsilon=0.0, n_beams=200)
-        case _:
-            raise ConfigError(f"preset {name!r} is unknown; have {', '.join(PRESETS)}")
+    if name not in PRESETS:
+        raise ConfigError(f"preset {name!r} is unknown; have {', '.join(PRESETS)}")
+    return make_coder(**PRESETS[name])
 
 
 def preset_number(coder: Coder) -> int:
@@ -30,18 +33,23 @@ def preset_number(coder: Coder) -> int:
 
 def same_steps(coder: Coder, other: Coder) -> bool:
     """Whether two coders take as many steps for a block, so that what was learned for one serves the other."""
-    if not (isinstance(coder, BeamSearchCoder) and isinstance(other, BeamSearchCoder)):
-        return coder == other
-    return (coder.omega, coder.block_size) == (other.omega, other.block_size)
+    match coder, other:
+        case BeamSearchCoder(), BeamSearchCoder():
+            names = ("omega", "epsilon", "block_size", "max_nats", "schedule", "rate")
+        case TreeCoder(), TreeCoder():
+            names = ("n_candidates", "rate", "spacing", "block_size", "max_nats")
+        case _:
+            return coder == other
+    return all(getattr(coder, name) == getattr(other, name) for name in names)
 
 
-def configured_coder(section: Mapping[str, Any]) -> tuple[Coder, tuple[StepCountModel, ...]]:
-    """A config's `coder` section as a coder and, per layer, its learned model of step counts (() if not learned).
+def configured_coder(section: Mapping[str, Any]) -> Configured:
+    """A config's `coder` section.
 
     Raises ConfigError for a coder of a few nats or dims, which cannot carry a layer.
     """
-    options = {name: value for name, value in section.items() if name != "layer_step_counts"}
-    coder = make_coder(**options)
+    coder = make_coder(**{name: value for name, value in section.items() if name not in _LEARNED})
     if not isinstance(coder, BeamSearchCoder | TreeCoder):
         raise ConfigError(f"coder.kind={section['kind']!r} is not for whole layers; the codec takes beam_search, tree")
-    return coder, tuple(StepCountModel(*row) for row in section["layer_step_counts"])
+    counts = tuple(StepCountModel(*row) for row in section["layer_step_counts"])
+    return Configured(coder, counts, tuple(map(tuple, section.get("layer_weights", ()))))

@@ -51,11 +51,11 @@ def cut_target(key: jax.Array, q: DiagGaussian, p: DiagGaussian, block_size: int
     return DiagGaussian(cut(loc, order, shape, 0.0), cut(scale, order, shape, 1.0))
 
 
-def map_sorted(f: Callable, size: jax.Array, args, chunk: int):
+def map_sorted(f: Callable, size: jax.Array, args, chunk: int, axis_name: str | None = None):
     """vmap(f) over tasks, in chunks of tasks of about the same `size`, so that a chunk's longest task wastes little.
 
     f(size, args) is one task, whose run time grows with its size (a loop of that many steps).
-    size: int [N].  args and the result: pytrees with leading axis N.
+    size: int [N].  args and the result: pytrees with leading axis N.  axis_name: of the vmap, where f wants one.
     """
     n_tasks = size.shape[0]
     chunk = min(chunk, n_tasks)
@@ -63,6 +63,6 @@ def map_sorted(f: Callable, size: jax.Array, args, chunk: int):
     order = jnp.argsort(-size)
     take = jnp.concatenate([order, jnp.broadcast_to(order[-1], (n_chunks * chunk - n_tasks,))])
     chunked = jax.tree.map(lambda x: x[take].reshape(n_chunks, chunk, *x.shape[1:]), (size, args))
-    results = jax.lax.map(lambda x: jax.vmap(f)(*x), chunked)
+    results = jax.lax.map(lambda x: jax.vmap(f, axis_name=axis_name)(*x), chunked)
     back = jnp.argsort(order)
     return jax.tree.map(lambda x: x.reshape(n_chunks * chunk, *x.shape[2:])[:n_tasks][back], results)

@@ -29,6 +29,12 @@ class StepCountModel:
                 "next_decay): need a centre of at least 0 and decays of 1 to 255"
             )
 
+    def scaled(self, numerator: int, denominator: int) -> "StepCountModel":
+        """The model for blocks of numerator / denominator times as many dims, of as many nats each; integers alone."""
+        slower = max(1, (256 - self.first_decay) * denominator // numerator)
+        centre = self.first_centre * numerator // denominator
+        return StepCountModel(centre, max(1, 256 - slower), self.next_decay)
+
     def table(self, before: np.ndarray, max_steps: int) -> Table:
         """The table of the next count, given the counts of the blocks before it."""
         if len(before) == 0:
@@ -49,7 +55,10 @@ class StepCountModel:
 
 
 def fit_step_counts(calls: list[np.ndarray], max_steps: int) -> StepCountModel:
-    """The model of fewest bits for observed counts: one int array [n_blocks] per call, from training images."""
+    """The model of fewest bits for observed counts: one int array [n_blocks] per call, from training images.
+
+    Where every call has one block, nothing is learned of the next ones: their decay is StepCountModel's own.
+    """
     centre = int(np.median([counts[0] for counts in calls]))
 
     def bits(model: StepCountModel, first: bool) -> float:
@@ -60,7 +69,9 @@ def fit_step_counts(calls: list[np.ndarray], max_steps: int) -> StepCountModel:
             for table, count in zip(model.tables(counts, max_steps)[picked], counts[picked], strict=True)
         )
 
-    decays = range(8, 256, 8)
+    decays = (*range(8, 256, 8), 251, 253, 254, 255)
     first = min(decays, key=lambda d: bits(StepCountModel(centre, first_decay=d), True))
+    if max(map(len, calls)) == 1:
+        return StepCountModel(centre, first)
     following = min(decays, key=lambda d: bits(StepCountModel(centre, next_decay=d), False))
     return StepCountModel(centre, first, following)

@@ -9,52 +9,14 @@ Random access: the value of one dim is a function of (key, step, place in the se
 of (key, path, candidate).
 """
 
-from typing import NamedTuple
-
 import jax
 import jax.numpy as jnp
 
+from rec_jax.coders.tree_groups import make_groups
 from rec_jax.core.prng import child_key
 
 _SEQUENCES, _PATHS = range(2)  # children of a block's key
 ROW = 16  # neighbouring normals of a sequence that are drawn from one key
-
-
-class Groups(NamedTuple):
-    """D dims, in their shared order, dealt to the K - lead groups that are not empty, as evenly as can be.
-
-    The first `lead` steps have no dims: they only spread the search over M^lead paths, so that the first dim, which
-    may need many nats, has as many candidates to choose from as any other. Where there are fewer dims than groups,
-    the empty groups lie in between, to the same end.
-    """
-
-    n_dims: int
-    lead: jax.Array
-    n_full: jax.Array  # K - lead, at least 1
-
-    def start(self, step):
-        """First dim of a step's group."""
-        return jnp.maximum(step - self.lead, 0) * self.n_dims // self.n_full
-
-    def size(self, step):
-        """Number of dims of a step's group."""
-        return self.start(step + 1) - self.start(step)
-
-    def group_of(self, dim):
-        """The step whose group holds a dim."""
-        return self.lead + ((dim + 1) * self.n_full - 1) // self.n_dims
-
-
-def make_groups(n_dims: int, n_steps, n_candidates: int, length: int) -> Groups:
-    """n_dims dims in max(n_steps, 1) groups, which may be traced; their product must stay below 2^31.
-
-    As many empty steps lead as a step's F = length windows can tell paths apart: M^(lead + 1) <= F.
-    """
-    longest_lead = 0
-    while n_candidates ** (longest_lead + 2) <= length:
-        longest_lead += 1
-    lead = jnp.clip(n_steps - 1, 0, longest_lead)
-    return Groups(n_dims, lead, jnp.maximum(n_steps, 1) - lead)
 
 
 def first_path(key: jax.Array) -> jax.Array:
@@ -63,8 +25,12 @@ def first_path(key: jax.Array) -> jax.Array:
 
 
 def windows_of(path: jax.Array, n_candidates: int, length: int) -> jax.Array:
-    """Where the candidates of a path begin in its step's sequence, uint32 [M]; length is a power of two."""
-    return jax.random.bits(path, (n_candidates,), jnp.uint32) & jnp.uint32(length - 1)
+    """Where the candidates of a path begin in its step's sequence, uint32 [M]; length is a power of two.
+
+    A path's key is itself two hashed words: one is the first window, the other, made odd, the stride to the next.
+    """
+    first, stride = jax.random.key_data(path)
+    return (first + jnp.arange(n_candidates, dtype=jnp.uint32) * (stride | 1)) & jnp.uint32(length - 1)
 
 
 def sequence(key: jax.Array, step, part, length: int) -> jax.Array:
@@ -73,10 +39,12 @@ def sequence(key: jax.Array, step, part, length: int) -> jax.Array:
     return jax.vmap(lambda row: _row(part_key, row))(jnp.arange(length // ROW)).reshape(length)
 
 
-def replay(key: jax.Array, n_steps, indices: jax.Array, n_dims: int, n_candidates: int, length: int) -> jax.Array:
+def replay(
+    key: jax.Array, n_steps, indices: jax.Array, weights: jax.Array, n_candidates: int, length: int
+) -> jax.Array:
     """The decoder: the sample [D] that n_steps indices stand for; no steps: the first window for all dims.
 
-    indices: [max_steps], those beyond n_steps are not looked at.
+    indices: [max_steps], those beyond n_steps are not looked at.  weights: [D], see tree_groups.py.
     """
 
     def follow(step, state):
@@ -86,17 +54,17 @@ def replay(key: jax.Array, n_steps, indices: jax.Array, n_dims: int, n_candidate
 
     windows = jnp.zeros(indices.shape, jnp.uint32)
     _, windows = jax.lax.fori_loop(0, n_steps, follow, (first_path(key), windows))
-    groups = make_groups(n_dims, n_steps, n_candidates, length)
+    groups = make_groups(weights, n_steps, indices.size, n_candidates, length)
     sequences = child_key(key, _SEQUENCES)
 
     def value(dim):
-        step = groups.group_of(dim)
-        place = dim - groups.start(step)
+        step = groups.group_of[dim]
+        place = dim - groups.starts[step]
         part_key = child_key(child_key(sequences, step), place // length)
         row, column = jnp.divmod((windows[step].astype(jnp.int32) + place) % length, ROW)
         return _row(part_key, row)[column]
 
-    return jax.vmap(value)(jnp.arange(n_dims))
+    return jax.vmap(value)(jnp.arange(weights.size))
 
 
 def _row(part_key, row):

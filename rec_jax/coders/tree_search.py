@@ -5,8 +5,8 @@ A path's score is log q/p of the dims it has fixed. Step k adds to it the score 
     S[n] = sum_i quadratic_i g[n + i]^2 + linear_i g[n + i],
 
 which does not depend on the path: two circular correlations, by FFT, give S for all windows at once, and the B M
-candidates of B paths cost a look-up each. The best B survive; they are found by a threshold, in bisections, because
-sorting is what such a search otherwise spends its time on, and they need no order.
+candidates of B paths cost a look-up each. The best B, or a few less, survive; they are found by a threshold, in
+bisections, because sorting is what such a search otherwise spends its time on, and they need no order.
 """
 
 from typing import NamedTuple
@@ -14,14 +14,18 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from rec_jax.coders.tree_codebook import Groups, first_path, make_groups, sequence, windows_of
+from rec_jax.coders.tree_codebook import first_path, sequence, windows_of
+from rec_jax.coders.tree_groups import Groups, make_groups
 from rec_jax.core.gaussian import DiagGaussian
 from rec_jax.core.prng import child_key
 
+MAX_CANDIDATES = 32  # the candidates of a path that survive are the bits of one word
 _SPAN_NATS = 40.0  # paths that lie further behind the best one are dropped
 _BISECTIONS = 13  # of that span: the threshold is sharp to 0.005 nats
 _MIN_SCALE = 1e-4  # sharper targets are searched as if they were this wide: no sequence is long enough to hit them
-_CHUNK = "chunk"  # name of the axis of blocks that are searched together
+_SAMPLE_FROM = 1 << 13  # scores of which the threshold is found on a sample
+_SAMPLE_MARGIN = 0.95  # of the beam that the sample is to fill: what exceeds the beam is dropped whatever its score
+BLOCKS = "blocks"  # name of the axis of blocks that are searched together
 
 
 class _Beam(NamedTuple):
@@ -34,24 +38,20 @@ class _Beam(NamedTuple):
 
 
 def search(
-    keys: jax.Array,
-    target: DiagGaussian,
     n_steps: jax.Array,
+    key: jax.Array,
+    target: DiagGaussian,
+    weights: jax.Array,
     max_steps: int,
     n_candidates: int,
     n_beams: int,
     length: int,
 ) -> jax.Array:
-    """Indices [C, max_steps] of C blocks that are searched together; target [C, D] in p's coordinates; n_steps [C]."""
+    """Indices uint8 [max_steps] of one block, zero beyond n_steps; target [D] in p's coordinates.
 
-    def search_one(key, target, n_steps):
-        return _search(key, target, n_steps, max_steps, n_candidates, n_beams, length)
-
-    return jax.vmap(search_one, axis_name=_CHUNK)(keys, target, n_steps)
-
-
-def _search(key, target, n_steps, max_steps: int, n_candidates: int, n_beams: int, length: int):
-    groups = make_groups(target.loc.size, n_steps, n_candidates, length)
+    weights: int32 [D], see tree_groups.py.  Works under a vmap of the axis BLOCKS, over blocks searched together.
+    """
+    groups = make_groups(weights, n_steps, max_steps, n_candidates, length)
     linear, quadratic = _coefficients(target, length)
 
     def extend(beam: _Beam) -> _Beam:
@@ -76,7 +76,7 @@ def _search(key, target, n_steps, max_steps: int, n_candidates: int, n_beams: in
         paths=jnp.broadcast_to(first_path(key), (n_beams,)),
         came_from=jnp.zeros((max_steps, n_beams), jnp.int32),
     )
-    longest = jax.lax.pmax(n_steps, _CHUNK)
+    longest = jax.lax.pmax(n_steps, BLOCKS)
     end = jax.lax.while_loop(lambda beam: beam.step < longest, extend, start)
     return _trace_back(end, n_steps, n_candidates)
 
@@ -90,7 +90,8 @@ def _coefficients(target: DiagGaussian, length: int):
 
 def _window_scores(key, linear, quadratic, groups: Groups, step, length: int):
     """S[n] of every window n of a step's sequence, up to a constant, [length]."""
-    start, size = groups.start(step), groups.size(step)
+    start = groups.starts[step]
+    size = groups.starts[step + 1] - start
 
     def spectrum_of_part(part, total):
         inside = jnp.arange(length) < size - part * length
@@ -103,7 +104,7 @@ def _window_scores(key, linear, quadratic, groups: Groups, step, length: int):
         return total + jnp.conj(spectra[0]) * spectra[2] + jnp.conj(spectra[1]) * spectra[3]
 
     # A group may be wider than the sequence is long.
-    n_parts = jax.lax.pmax(-(-size // length), _CHUNK) if linear.size > 2 * length else 1
+    n_parts = jax.lax.pmax(-(-size // length), BLOCKS) if linear.size > 2 * length else 1
     total = jax.lax.fori_loop(0, n_parts, spectrum_of_part, jnp.zeros(length // 2 + 1, jnp.complex64))
     return jnp.fft.irfft(total, length)
 
@@ -114,33 +115,47 @@ def _select(scores, n_best: int):
     parents, candidates: int32 [n_best].  there: bool [n_best], False where there are fewer. -inf is no score.
     """
     best = jnp.max(scores)
+    kept = (scores > _threshold(scores, n_best, best)) | (scores == best)
+    bit = jnp.uint32(1) << jnp.arange(scores.shape[1], dtype=jnp.uint32)
+    words = jnp.sum(jnp.where(kept, bit, 0), axis=1, dtype=jnp.uint32)  # [B]: which candidates of a path survive
+    ends = jnp.cumsum(_popcount(words))
+    slots = jnp.arange(n_best)
+    ended = jnp.cumsum(jnp.zeros(n_best + 1, jnp.int32).at[jnp.minimum(ends, n_best)].add(1))
+    parents = jnp.minimum(ended[:-1], scores.shape[0] - 1)  # of a slot: as many parents as end before it
+    words = words[parents]
+    ranks = slots - (ends[parents] - _popcount(words))  # a slot takes the survivor of this rank among its parent's
+    candidates = jnp.sum(_popcount(words[:, None] & (2 * bit - 1)) <= ranks[:, None], axis=1)
+    return parents, candidates, slots < ends[-1], best
+
+
+def _popcount(words):
+    return jax.lax.population_count(words).astype(jnp.int32)
+
+
+def _threshold(scores, n_best: int, best):
+    """A score that about n_best of scores [B, M] exceed; of many scores, only two per path are looked at."""
+    sampled = scores.size > _SAMPLE_FROM
+    sample = scores[:, :: -(-scores.shape[1] // 2)] if sampled else scores
+    wanted = n_best * sample.size / scores.size * (_SAMPLE_MARGIN if sampled else 1.0)
 
     def halve(_, bounds):
         low, high = bounds
         middle = 0.5 * (low + high)
-        fits = jnp.sum(scores > middle) <= n_best
+        fits = jnp.sum(sample > middle) <= wanted
         return jnp.where(fits, low, middle), jnp.where(fits, middle, high)
 
-    _, threshold = jax.lax.fori_loop(0, _BISECTIONS, halve, (best - _SPAN_NATS, best))
-    kept = (scores > threshold) | (scores == best)
-    within = jnp.cumsum(kept, axis=1)  # [B, M]
-    ends = jnp.cumsum(within[:, -1])  # [B]
-    slots = jnp.arange(n_best)
-    parents = jnp.minimum(jnp.searchsorted(ends, slots, side="right"), scores.shape[0] - 1)
-    ranks = slots - (ends - within[:, -1])[parents]
-    candidates = jnp.argmax(within[parents] > ranks[:, None], axis=1)
-    return parents, candidates, slots < ends[-1], best
+    return jax.lax.fori_loop(0, _BISECTIONS, halve, (best - _SPAN_NATS, best))[1]
 
 
 def _trace_back(beam: _Beam, n_steps, n_candidates: int):
-    """The indices of the best path, uint32 [max_steps], zero beyond n_steps."""
+    """The indices of the best path, uint8 [max_steps], zero beyond n_steps."""
 
     def step_back(i, state):
         slot, indices = state
         step = n_steps - 1 - i
         came_from = beam.came_from[step, slot]
-        return came_from // n_candidates, indices.at[step].set((came_from % n_candidates).astype(jnp.uint32))
+        return came_from // n_candidates, indices.at[step].set((came_from % n_candidates).astype(jnp.uint8))
 
-    indices = jnp.zeros(beam.came_from.shape[0], jnp.uint32)
+    indices = jnp.zeros(beam.came_from.shape[0], jnp.uint8)
     slot = jnp.argmax(beam.scores).astype(jnp.int32)
     return jax.lax.fori_loop(0, n_steps, step_back, (slot, indices))[1]

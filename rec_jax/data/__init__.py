@@ -9,9 +9,9 @@ from rec_jax.core import errors
 from rec_jax.data.crops import random_crops
 from rec_jax.data.embedded import embedded_patches
 from rec_jax.data.folder import open_folder
-from rec_jax.data.source import ArraySource, CenterCrops, ImageSource
+from rec_jax.data.source import ArraySource, CenterCrops, ImageSource, evenly_spaced
 
-__all__ = ["ArraySource", "CenterCrops", "DataOptions", "ImageSource", "make_source"]
+__all__ = ["ArraySource", "CenterCrops", "DataOptions", "ImageSource", "evenly_spaced", "make_source"]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -116,3 +116,9 @@ def checked_index(index: int, length: int) -> int:
     if not 0 <= index < length:
         raise IndexError(f"image {index} of {length}")
     return index
+
+
+def evenly_spaced(source: ImageSource, n_images: int) -> np.ndarray:
+    """Up to n_images of a source, evenly spread over it, uint8 [n, H, W, 3]: neighbours may be crops of one picture."""
+    places = np.linspace(0, len(source), min(n_images, len(source)), endpoint=False).astype(int)
+    return np.stack([source[int(i)] for i in places])

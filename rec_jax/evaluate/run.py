@@ -11,13 +11,13 @@ import jax
 import numpy as np
 from absl import logging
 
-from rec_jax.codec.calibrate import calibrate_step_counts
+from rec_jax.codec.calibrate import Weights, calibrate_step_counts, calibrate_weights
 from rec_jax.codec.lossless import LosslessCodec
 from rec_jax.codec.model_file import find_model_path, read_model_file
 from rec_jax.codec.presets import configured_coder, preset_number
 from rec_jax.coders import Coder, StepCountModel
 from rec_jax.core.files import write_bytes_atomic
-from rec_jax.data import make_source
+from rec_jax.data import evenly_spaced, make_source
 from rec_jax.evaluate.compression import Summary, compress_images, summarise, write_summary
 from rec_jax.models import make_model
 from rec_jax.train.checkpoint import restore_params
@@ -40,11 +40,12 @@ def evaluate(config: Any, workdir: str | Path, model_name: str | None = None) ->
         params, model = stored.params, make_model(stored.config.model)
     else:
         params, model = restore_params(workdir), make_model(read_config(workdir).model)
-    coder, counts = configured_coder(config.coder)
+    coder, counts, weights = configured_coder(config.coder)
     folder = Path(workdir) / "evaluate"
     name = _run_name(config, params, coder)
-    counts = counts or _learned_counts(model, params, coder, config, folder / f"{name}.steps.json")
-    codec = LosslessCodec(model, params, coder, counts, preset=preset_number(coder))
+    if not (counts and weights):
+        counts, weights = _learned(model, params, coder, config, folder / f"{name}.learned.json")
+    codec = LosslessCodec(model, params, coder, counts, preset=preset_number(coder), weights=weights)
     images = load_images(config.data, config.evaluate.split, config.evaluate.n_images)
     rows = compress_images(
         codec,
@@ -90,19 +91,20 @@ def _run_name(config: Any, params: Any, coder: Coder) -> str:
     data = config.data.to_dict()
     if data["kind"] != "folder":
         del data["data_dir"]  # where a named data set lies does not matter
-    digest = hashlib.sha256(repr((coder, config.coder.layer_step_counts, sorted(data.items()), config.seed)).encode())
+    digest = hashlib.sha256(repr((config.coder.to_dict(), sorted(data.items()), config.seed)).encode())
     for leaf in jax.tree.leaves(params):
         digest.update(np.ascontiguousarray(leaf))
     return f"{config.data.name.replace('/', '_')}-{config.evaluate.split}-{digest.hexdigest()[:12]}"
 
 
-def _learned_counts(model, params, coder: Coder, config: Mapping, path: Path) -> tuple[StepCountModel, ...]:
-    """Step counts learned on training images, kept in a file so that a resumed evaluation uses the same ones."""
-    if not hasattr(coder, "step_counts"):
-        return ()
+def _learned(model, params, coder: Coder, config: Mapping, path: Path) -> tuple[tuple[StepCountModel, ...], Weights]:
+    """Step counts and weights learned on training images, kept in a file so that a resumed evaluation has the same."""
     if not path.exists():
-        images = np.stack(load_images(config.data, "train", _CALIBRATION_IMAGES))
-        counts = calibrate_step_counts(model, params, coder, images)
+        images = evenly_spaced(make_source(config.data, "train"), _CALIBRATION_IMAGES)
+        weights = calibrate_weights(model, params, images)
+        counts = calibrate_step_counts(model, params, coder, images, weights)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes_atomic(path, json.dumps([vars(count) for count in counts]).encode())
-    return tuple(StepCountModel(**row) for row in json.loads(path.read_text(encoding="utf-8")))
+        learned = dict(step_counts=[vars(count) for count in counts], weights=weights)
+        write_bytes_atomic(path, json.dumps(learned).encode())
+    learned = json.loads(path.read_text(encoding="utf-8"))
+    return tuple(StepCountModel(**row) for row in learned["step_counts"]), tuple(map(tuple, learned["weights"]))

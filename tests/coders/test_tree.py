@@ -10,11 +10,13 @@ import pytest
 
 from rec_jax.coders import StepCountModel, make_coder
 from rec_jax.coders.tree import TreeCode, TreeCoder
-from rec_jax.coders.tree_codebook import first_path, make_groups, replay, sequence, windows_of
+from rec_jax.coders.tree_codebook import first_path, replay, sequence, windows_of
+from rec_jax.coders.tree_groups import MAX_WEIGHT, make_groups
+from rec_jax.coders.tree_outliers import MAX_OUTLIERS, Outliers, find_outliers, outlier_symbols, recentre
 from rec_jax.coders.tree_rates import level_table, offered_steps
-from rec_jax.coders.tree_search import _select, _window_scores, search
+from rec_jax.coders.tree_search import BLOCKS, _select, _window_scores, search
 from rec_jax.core.errors import ConfigError
-from rec_jax.core.gaussian import DiagGaussian, log_ratio
+from rec_jax.core.gaussian import DiagGaussian, kl_nats, log_ratio
 from rec_jax.core.prng import child_key, coder_key
 from rec_jax.core.units import nats_to_bits
 
@@ -33,36 +35,50 @@ def standard(n_dims):
     return DiagGaussian(np.zeros(n_dims, np.float32), np.ones(n_dims, np.float32))
 
 
+def equal_weights(n_dims):
+    return jnp.ones(n_dims, jnp.int32)
+
+
 @pytest.mark.parametrize(("n_dims", "n_steps"), [(1, 0), (1, 5), (7, 3), (50, 50), (50, 7), (5, 90), (128, 11)])
 def test_groups_hold_every_dim_once(n_dims, n_steps):
-    groups = make_groups(n_dims, n_steps, n_candidates=16, length=4096)
+    groups = make_groups(equal_weights(n_dims), n_steps, 100, n_candidates=16, length=4096)
     lead = min(max(n_steps - 1, 0), 2)
-    steps = np.arange(max(n_steps, 1))
-    sizes = np.asarray(groups.size(steps))
+    sizes = np.diff(np.asarray(groups.starts))[: max(n_steps, 1)]
     assert sizes.sum() == n_dims and not sizes[:lead].any()
     assert sizes[lead:].max() - sizes[lead:].min() <= 1
-    members = np.asarray(groups.group_of(np.arange(n_dims)))
-    np.testing.assert_array_equal(np.bincount(members, minlength=len(steps)), sizes)
+    members = np.asarray(groups.group_of)
+    np.testing.assert_array_equal(np.bincount(members, minlength=len(sizes)), sizes)
     assert np.all(np.diff(members) >= 0)
+
+
+@pytest.mark.parametrize("largest", [3, MAX_WEIGHT])
+def test_groups_hold_equal_weights_as_nearly_as_whole_dims_allow(largest):
+    rng = np.random.default_rng(0)
+    weights = rng.integers(1, largest, 60_000, endpoint=True).astype(np.int32)
+    groups = make_groups(jnp.asarray(weights), 1000, 1000, n_candidates=2, length=64)
+    sums = np.bincount(np.asarray(groups.group_of), weights, minlength=1000)
+    full = sums[sums > 0]
+    assert len(full) == 1000 - 5
+    assert np.abs(full[:-1] - weights.sum() / 995).max() <= 2 * largest
 
 
 @pytest.mark.parametrize(
     ("m", "length", "lead"), [(16, 4096, 2), (4, 4096, 5), (64, 4096, 1), (65, 4096, 0), (2, 64, 5)]
 )
 def test_the_empty_steps_lead_to_as_many_paths_as_there_are_windows(m, length, lead):
-    assert int(make_groups(100, 50, m, length).lead) == lead
+    assert int(make_groups(equal_weights(100), 50, 60, m, length).group_of[0]) == lead
 
 
 def test_replay_reads_the_windows_that_the_path_names():
     n_dims, n_steps, m, length = 40, 3, 4, 64
     indices = jnp.array([2, 0, 3, 1], jnp.uint32)  # the last lies beyond n_steps
-    z = np.asarray(replay(KEY, n_steps, indices, n_dims, m, length))
-    groups, path = make_groups(n_dims, n_steps, m, length), first_path(KEY)
+    z = np.asarray(replay(KEY, n_steps, indices, equal_weights(n_dims), m, length))
+    groups, path = make_groups(equal_weights(n_dims), n_steps, 4, m, length), first_path(KEY)
     for step in range(n_steps):
         window = int(windows_of(path, m, length)[indices[step]])
-        start, size = int(groups.start(step)), int(groups.size(step))
-        wanted = np.roll(np.asarray(sequence(KEY, step, 0, length)), -window)[:size]
-        np.testing.assert_array_equal(z[start : start + size], wanted)
+        start, end = np.asarray(groups.starts)[step : step + 2]
+        wanted = np.roll(np.asarray(sequence(KEY, step, 0, length)), -window)[: end - start]
+        np.testing.assert_array_equal(z[start:end], wanted)
         path = child_key(path, indices[step])
 
 
@@ -72,8 +88,10 @@ def test_window_scores_are_the_log_ratios_of_the_windows(n_dims):
     linear, quadratic = rng.normal(size=(2, n_dims)).astype(np.float32)
     padded = [jnp.pad(jnp.asarray(x), (0, length)) for x in (linear, quadratic)]
     found = jax.vmap(
-        lambda key: _window_scores(key, *padded, make_groups(n_dims, 1, 4, length), jnp.int32(0), length),
-        axis_name="chunk",
+        lambda key: _window_scores(
+            key, *padded, make_groups(equal_weights(n_dims), 1, 1, 4, length), jnp.int32(0), length
+        ),
+        axis_name=BLOCKS,
     )(KEY[None])[0]
     parts = [np.asarray(sequence(KEY, 0, part, length)) for part in range(-(-n_dims // length))]
     for window in (0, 1, 40, 63):
@@ -93,6 +111,16 @@ def test_select_keeps_the_best(n_best):
     assert len(set(zip(parents[there], candidates[there], strict=True))) == expected
 
 
+def test_select_of_many_scores_nearly_fills_the_beam_with_the_best():
+    """Then the threshold is found on a sample, and may be off by a few places."""
+    scores = np.random.default_rng(0).normal(size=(2048, 32)).astype(np.float32)
+    parents, candidates, there, best = map(np.asarray, _select(jnp.asarray(scores), 2048))
+    found = scores[parents[there], candidates[there]]
+    assert best == found.max() and 0.85 * 2048 < there.sum() <= 2048
+    assert len(set(zip(parents[there], candidates[there], strict=True))) == there.sum()
+    assert found.min() >= np.sort(scores.ravel())[-2048 - 1]
+
+
 def test_select_of_equal_scores_keeps_no_more_than_it_may():
     parents, candidates, there, _ = _select(jnp.zeros((8, 4)), 5)
     assert there.all() and len(set(zip(np.asarray(parents), np.asarray(candidates), strict=True))) == 5
@@ -103,9 +131,11 @@ def test_a_beam_that_holds_all_paths_finds_the_best_code():
     n_dims, n_steps, m, length = 30, 3, 4, 64
     target = make_target(np.random.default_rng(1), n_dims, 5.0)
     batch = jax.tree.map(lambda x: jnp.asarray(x)[None], target)
-    found = search(KEY[None], batch, jnp.array([n_steps]), n_steps, m, 64, length)[0]
+    weights = equal_weights(n_dims)
+    find = jax.vmap(lambda *block: search(*block, n_steps, m, 64, length), axis_name=BLOCKS)
+    found = find(jnp.array([n_steps]), KEY[None], batch, weights[None])[0]
     codes = jnp.array(list(itertools.product(range(m), repeat=n_steps)), jnp.uint32)
-    z = jax.vmap(lambda indices: replay(KEY, n_steps, indices, n_dims, m, length))(codes)
+    z = jax.vmap(lambda indices: replay(KEY, n_steps, indices, weights, m, length))(codes)
     ratios = np.asarray(log_ratio(z, target, standard(n_dims)).sum(1))
     np.testing.assert_array_equal(found, codes[ratios.argmax()])
 
@@ -137,6 +167,66 @@ def test_it_sends_fewer_bits_than_beam_search():
     assert excess["tree"] < 0.25 and excess["tree"] < excess["beam_search"] - 0.1
 
 
+def excess_nats(coder, q, p, n_calls, *weights):
+    """Mean of nats sent less log q/p, over calls of one target under fresh keys."""
+    keys = jax.vmap(child_key, (None, 0))(KEY, np.arange(n_calls))
+    many = jax.tree.map(lambda x: np.broadcast_to(x, (n_calls, *x.shape)), (q, p))
+    codes, info = jax.device_get(coder.encode_batch(keys, *many, *weights))
+    bits = sum(coder.index_bits(jax.tree.map(lambda x, i=i: x[i], codes)) for i in range(n_calls))
+    return float(bits / nats_to_bits(1.0) - info.log_ratio_nats.sum()) / n_calls
+
+
+def test_weights_that_tell_where_the_nats_are_save_many_of_them():
+    """Dims of 2 nats among three times as many that carry nothing, as in a network with idle channels."""
+    rng, n_dims = np.random.default_rng(5), 400
+    busy = np.arange(n_dims) % 4 == 0
+    q = make_target(rng, n_dims, 1.0)
+    loc = np.where(busy, rng.normal(size=n_dims) * np.sqrt(-np.expm1(-4.0)), 0.0)
+    q = DiagGaussian(np.float32(loc), np.float32(np.where(busy, np.exp(-2.0), 1.0)))
+    coder = TreeCoder(n_beams=256, max_nats=400.0)
+    told = excess_nats(coder, q, standard(n_dims), 4, jnp.where(jnp.asarray(busy), 128, 1).astype(jnp.int32))
+    untold = excess_nats(coder, q, standard(n_dims), 4, None)
+    assert told < 0.6 * untold and told < 0.15 * 200
+
+
+@pytest.mark.parametrize(("loc", "scale"), [(6.0, 0.1), (-30.0, 1.0), (0.5, 1e-5), (40.0, 1e-3), (-7.0, 1e-2)])
+def test_an_outlier_is_sent_to_within_a_few_of_its_standard_deviations(loc, scale):
+    """The rest of the call is what it is without the outlier; the outlier costs its KL and a few nats."""
+    n_dims, place = 100, 17
+    rest = make_target(np.random.default_rng(6), n_dims, 20.0)
+    q = DiagGaussian(rest.loc.copy(), rest.scale.copy())
+    q.loc[place], q.scale[place] = loc, scale
+    p = DiagGaussian(np.full(n_dims, 2.0, np.float32), np.full(n_dims, 3.0, np.float32))
+    q = DiagGaussian(np.float32(p.loc + p.scale * q.loc), p.scale * q.scale)
+    coder = TreeCoder(n_beams=256, max_nats=4000.0)
+    code, info = jax.device_get(coder.encode(KEY, q, p))
+    assert code.outliers.dims[:2].tolist() == [place, n_dims]
+    z = np.asarray(coder.decode(KEY, p, code))
+    assert abs(z[place] - q.loc[place]) < 4.5 * q.scale[place]
+    assert coder.index_bits(code) < nats_to_bits(float(info.kl_nats)) * 1.2 + 30.0
+
+
+def test_recentring_leaves_few_nats_and_moves_no_other_dim():
+    rng, n_dims = np.random.default_rng(7), 500
+    scale = np.exp(rng.uniform(-9.0, 0.0, n_dims))
+    q = DiagGaussian(np.float32(rng.normal(size=n_dims) * 5.0), np.float32(scale))
+    found = find_outliers(q, standard(n_dims), 9.0)
+    chosen = np.asarray(found.dims)[:-1]
+    assert len(chosen) == MAX_OUTLIERS and np.all(np.diff(chosen) > 0)  # more exceed 9 nats: the farthest are taken
+    moved = recentre(jax.tree.map(jnp.asarray, standard(n_dims)), found)
+    kl = np.asarray(kl_nats(q, moved))
+    assert kl[chosen].max() < 4.0
+    np.testing.assert_array_equal(np.delete(kl, chosen), np.delete(np.asarray(kl_nats(q, standard(n_dims))), chosen))
+    worst = np.asarray(kl_nats(q, standard(n_dims)))
+    assert np.delete(worst, chosen).max() <= worst[chosen].min()
+
+
+def test_no_outlier_costs_less_than_a_bit():
+    code, _ = TreeCoder(n_beams=16).encode(KEY, make_target(np.random.default_rng(8), 50, 10.0), standard(50))
+    values, tables = outlier_symbols(jax.device_get(code).outliers)
+    assert values == [[0]] and tables[0].bits(values[0]) < 1.0
+
+
 def test_a_faint_target_costs_a_few_bits():
     q = make_target(np.random.default_rng(4), 2000, 1.5, shape=0.05)
     coder = TreeCoder(n_beams=64)
@@ -164,10 +254,12 @@ def test_the_nearest_number_of_steps_is_chosen():
 def test_numbers_of_steps_survive_their_tables(model):
     coder = TreeCoder(step_counts=model, block_size=10, max_nats=64.0)
     counts = np.array(coder.offered)[[0, 3, 1, len(coder.offered) - 1]].astype(np.int32)
-    indices = np.zeros((4, coder.max_steps), np.uint32)
+    indices = np.zeros((4, coder.max_steps), np.uint8)
     indices[np.arange(coder.max_steps) < counts[:, None]] = 1
     p = standard(37)
-    values, tables = coder.symbols(TreeCode(counts, indices), p)
+    apart = Outliers(np.full(MAX_OUTLIERS + 1, 37), *np.zeros((2, MAX_OUTLIERS + 1), int))
+    apart.dims[:5], apart.exponents[:5], apart.shifts[:5] = [0, 3, 7, 30, 36], [0, 7, 1, 0, 2], [0, -1, 1, 700, -3]
+    values, tables = coder.symbols(TreeCode(counts, indices, apart), p)
     assert all(np.all(v < t.size) for v, t in zip(values, tables, strict=True))
     runs = iter(zip(values, tables, strict=True))
 
@@ -179,6 +271,7 @@ def test_numbers_of_steps_survive_their_tables(model):
     back = coder.from_symbols(coder.read_symbols(read, p), p)
     np.testing.assert_array_equal(back.n_steps, counts)
     np.testing.assert_array_equal(back.indices, indices)
+    np.testing.assert_array_equal(back.outliers, apart)
 
 
 def test_a_learned_table_is_cheap_near_its_centre():
@@ -193,7 +286,8 @@ def test_a_learned_table_is_cheap_near_its_centre():
     [
         {"n_candidates": 1},
         {"n_beams": 0},
-        {"n_candidates": 1 << 13, "n_beams": 1 << 13},
+        {"n_candidates": 33},
+        {"n_beams": 1 << 20},
         {"sequence_length": 1000},
         {"rate": 0.0},
         {"spacing": float("nan")},
