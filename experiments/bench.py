@@ -1,6 +1,6 @@
 """Speed and bits of the coders, the codec, the network and the command, on this machine.
 
-make bench       # python -m experiments.bench [--only coder,codec,network,command] [--quick] [--model NAME|PATH]
+make bench       # python -m experiments.bench [--only coder,codec,sizes,network,command] [--quick] [--model NAME|PATH]
 
 Prints as it goes and writes runs/bench/bench.json, after every part. Timings are after compilation unless they say
 otherwise; the persistent compilation cache is off, but for the part `command`, which measures it.
@@ -22,7 +22,7 @@ from rec_jax.core.errors import RecError
 from rec_jax.core.files import write_bytes_atomic
 from rec_jax.version import __version__
 
-PARTS = ("coder", "codec", "network", "command")
+PARTS = ("coder", "codec", "sizes", "network", "command")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -69,6 +69,10 @@ def _run(part: str, model: str, quick: bool, say: Callable[[str], None]) -> dict
             from experiments.bench_codec import bench_codec
 
             return bench_codec(model, quick, say)
+        case "sizes":
+            from experiments.bench_sizes import bench_sizes
+
+            return bench_sizes(model, quick, say)
         case "network":
             from experiments.bench_network import bench_network
 

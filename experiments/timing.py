@@ -1,5 +1,7 @@
 """Seconds: of one call, of compiling, and of a yardstick that says how fast this machine is today."""
 
+import resource
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -32,3 +34,9 @@ def normals_s(n_calls: int = 5) -> float:
     """Median seconds in which numpy draws 10^7 float32 normals: the yardstick."""
     generator = np.random.default_rng(0)
     return median_s(lambda: generator.standard_normal(10**7, np.float32), n_calls=n_calls)
+
+
+def peak_memory_bytes() -> int:
+    """The most memory that this process has held at once (maximum resident set size), jax and programs included."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak  # macOS counts bytes, Linux KiB

@@ -9,10 +9,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments.table1.cells import Cell, Job, peak_memory_bytes, rows_name
+from experiments.table1.cells import Cell, Job, rows_name
 from experiments.table1.classical import jxl_file
 from experiments.table1.columns import Column, Images
 from experiments.table1.learned import codec_key, loaded_codec
+from experiments.timing import peak_memory_bytes
 from rec_jax.codec.bits_back import BitsBackCodec
 from rec_jax.codec.bits_back_costs import evaluate_chain
 from rec_jax.core.errors import MissingFile

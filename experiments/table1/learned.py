@@ -11,9 +11,10 @@ import jax
 import numpy as np
 
 import rec_jax
-from experiments.table1.cells import Cell, Job, peak_memory_bytes, rows_name
+from experiments.table1.cells import Cell, Job, rows_name
 from experiments.table1.code_digest import code_digest
 from experiments.table1.columns import Column, Images
+from experiments.timing import peak_memory_bytes
 from rec_jax.codec.calibrate import calibrate_step_counts
 from rec_jax.codec.lossless import BATCH_SIZES, LosslessCodec
 from rec_jax.codec.model_file import find_model_path, read_model_file
