@@ -53,7 +53,7 @@ def calibrate_step_counts(
     latents = LatentCoder(model, coder, weights, seed)
     images = images[:, :SMALL, :SMALL]
     counts: list[list[np.ndarray]] = [[] for _ in range(model.n_layers)]
-    for batch in _batches(images, batch_size):
+    for batch in _batches(images, min(batch_size, len(images))):
         codes, _ = jax.device_get(latents.encode(params, np.arange(len(batch), dtype=np.int32), batch))
         layers = [per_image for code in codes for per_image in code.n_steps]  # L arrays [B, n_blocks]
         for layer, per_image in zip(counts, layers, strict=True):

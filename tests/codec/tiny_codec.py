@@ -12,16 +12,18 @@ from rec_jax.core.errors import RecError
 from rec_jax.models import make_model
 
 LEVELS = ((2, 1, 4, 1), (4, 1, 4, 1))
-CODER = dict(kind="beam_search", n_beams=4, block_size=100, max_nats=60.0)
+WEIGHTS = ((9,), (4,))
+CODER = dict(kind="tree", n_beams=16, sequence_length=256, block_size=100, max_nats=60.0)
 MODEL_ID = 0x7E57
 
 
-def tiny_codec(**options) -> LosslessCodec:
+def tiny_codec(levels=LEVELS, **options) -> LosslessCodec:
     """options: of the coder, instead of CODER's."""
-    model = make_model(dict(kind="resnet_vae", levels=LEVELS, likelihood="colour_mixture", n_components=2))
+    model = make_model(dict(kind="resnet_vae", levels=levels, likelihood="colour_mixture", n_components=2))
     shapes = jax.eval_shape(model.init, jax.random.key(0), np.zeros((1, 32, 32, 3), np.uint8))
     counts = (StepCountModel(2, 200, 160), StepCountModel(3, 210, 160))
-    return LosslessCodec(model, _fill(shapes), make_coder(**CODER | options), counts, MODEL_ID)
+    weights = WEIGHTS if levels == LEVELS else ()
+    return LosslessCodec(model, _fill(shapes), make_coder(**CODER | options), counts, MODEL_ID, weights=weights)
 
 
 def _fill(shapes):
