@@ -170,7 +170,7 @@ class LosslessCodec:
         return Encoded(blob, container.LATENT, 8 * (len(blob) - len(stream)), *np.sum(parts, axis=0).tolist())
 
     def _write_codes(self, writer: SymbolWriter, latents: LatentCoder, codes, side: int) -> tuple[float, float]:
-        """Appends all layers' symbols; returns (index bits, bits of the numbers of steps)."""
+        """Appends all layers' symbols; returns Encoded's (index bits, side bits)."""
         index_bits = side_bits = 0.0
         layers = (jax.tree.map(lambda x, i=i: x[i], level) for level in codes for i in range(_n_layers(level)))
         for coder, p, code in zip(self._layer_coders(latents, side), latents.shapes(side), layers, strict=True):

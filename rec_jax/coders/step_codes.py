@@ -88,7 +88,7 @@ class StepCoder:
         return sum(table.bits(v) for v, table in zip(values, tables, strict=True))
 
     def side_bits(self, code: StepCode) -> float:
-        """The part of `index_bits` that the numbers of steps and the choice cost."""
+        """The part of `index_bits` that everything but the indices costs."""
         values, tables = self.symbols(code, None)
         return sum(table.bits(v) for v, table in zip(values[:-1], tables[:-1], strict=True))
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rec_jax.coders.base import ReadSymbols
 from rec_jax.core.errors import ConfigError
 from rec_jax.entropy.tables import Table, two_sided_geometric
 
@@ -45,13 +44,6 @@ class StepCountModel:
     def tables(self, counts: np.ndarray, max_steps: int) -> list[Table]:
         """One table per block's count."""
         return [self.table(counts[:b], max_steps) for b in range(len(counts))]
-
-    def read(self, read: ReadSymbols, n_blocks: int, max_steps: int) -> np.ndarray:
-        """Counts of all blocks from a stream, int64 [n_blocks]."""
-        counts = np.zeros(n_blocks, np.int64)
-        for b in range(n_blocks):
-            counts[b] = read(self.table(counts[:b], max_steps), 1)[0]
-        return counts
 
 
 def fit_step_counts(calls: list[np.ndarray], max_steps: int) -> StepCountModel:
