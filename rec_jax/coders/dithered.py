@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rec_jax.coders.base import Info, ReadSymbols
-from rec_jax.coders.one_index import refuse
+from rec_jax.coders.one_shot import OneShotCoder
 from rec_jax.core.errors import ConfigError
 from rec_jax.core.gaussian import DiagGaussian, kl_nats, log_prob, log_ratio
 from rec_jax.core.prng import child_key
@@ -49,7 +49,7 @@ class DitheredCode(NamedTuple):
 
 
 @dataclass(frozen=True)
-class DitheredCoder:
+class DitheredCoder(OneShotCoder):
     """See the module's docstring. target: "gaussian" (q is a DiagGaussian) or "uniform" (q is a UniformTarget)."""
 
     target: str = "gaussian"
@@ -66,15 +66,6 @@ class DitheredCoder:
     def domain(self) -> str:
         """What `encode` says of a target that it cannot hold."""
         return f"another scale than target_scale={self.target_scale:g} of p's, or too far from p"
-
-    def encode(self, key, q, p):
-        code, info = self._encode(key, q, p)
-        refuse(info.overflow, self.domain)
-        return code, info
-
-    @functools.partial(jax.jit, static_argnums=0)
-    def encode_batch(self, keys, q, p):
-        return jax.vmap(self._encode)(keys, q, p)
 
     @functools.partial(jax.jit, static_argnums=0)
     def _encode(self, key, q, p):
@@ -100,7 +91,7 @@ class DitheredCoder:
         return 2.0 * self.target_scale * chi, dither
 
     def symbols(self, code, p):
-        refuse(code.overflow, self.domain)
+        self.refuse(code.overflow)
         cells = np.asarray(code.cells, np.int64)
         n = 2 * np.abs(cells) - (cells > 0) + 1  # 1, 2, 3, ... for 0, 1, -1, 2, -2, ...
         exponents = np.frexp(n.astype(np.float64))[1] - 1
@@ -117,10 +108,6 @@ class DitheredCoder:
             n[values[0] == e] = (1 << e) + rests
         cells = np.where(n % 2 == 0, n // 2, -(n // 2))
         return DitheredCode(np.int32(0), cells.astype(np.int32))
-
-    def index_bits(self, code) -> float:
-        values, tables = self.symbols(code, None)
-        return sum(table.bits(v) for v, table in zip(values, tables, strict=True))
 
     def exponent_table(self) -> Table:
         """P(e) = P(2^(e-1) <= |k| < 2^e) for z ~ p."""

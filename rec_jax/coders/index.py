@@ -10,26 +10,24 @@ sampled rule falls as epsilon grows. Use it for a few dims or a single small blo
 """
 
 import functools
-import math
 from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 
 from rec_jax.coders.base import Info
-from rec_jax.coders.one_index import IndexCode, OneIndexCoder
+from rec_jax.coders.candidates import CANDIDATES_AT_ONCE, CandidatesCoder, candidate
+from rec_jax.coders.one_index import IndexCode
 from rec_jax.core.errors import ConfigError
 from rec_jax.core.gaussian import DiagGaussian, kl_nats, log_ratio
 from rec_jax.core.prng import child_key
-from rec_jax.core.units import nats_to_bits
 from rec_jax.entropy.tables import UniformTable
 
-CANDIDATES_AT_ONCE = 256
 _NOISE = 1 << 24  # child of the key, behind all candidates: what the sender alone draws
 
 
 @dataclass(frozen=True)
-class IndexCoder(OneIndexCoder):
+class IndexCoder(CandidatesCoder):
     """See the module's docstring.
 
     epsilon: extra candidates, exp(KL * epsilon) times as many, and `extra_nats` more (less for a KL below that).
@@ -42,26 +40,9 @@ class IndexCoder(OneIndexCoder):
     selection: str = "best"
 
     def __post_init__(self):
-        if not (
-            self.epsilon >= 0 and self.extra_nats >= 0 and 0 < self.max_nats < math.inf and self.max_exponent <= 24
-        ):
-            raise ConfigError(
-                f"coder.epsilon={self.epsilon}, extra_nats={self.extra_nats}, max_nats={self.max_nats}: need "
-                "epsilon and extra_nats >= 0, max_nats > 0 and at most 2^24 candidates, "
-                "exp(max_nats (1 + epsilon) + extra_nats)"
-            )
+        super().__post_init__()
         if self.selection not in ("best", "sampled"):
             raise ConfigError(f"coder.selection={self.selection!r}: best or sampled")
-
-    @property
-    def max_exponent(self) -> int:
-        """Largest e: 2^e candidates for a target of max_nats."""
-        return math.ceil(nats_to_bits(self.max_nats * (1.0 + self.epsilon) + self.extra_nats))
-
-    @property
-    def domain(self) -> str:
-        """What `encode` says of a target that it cannot hold."""
-        return f"more than max_nats={self.max_nats:g} nats in one block; raise max_nats or use smaller blocks"
 
     def exponent_table(self) -> UniformTable:
         """The table of e: nothing is known of it."""
@@ -70,9 +51,7 @@ class IndexCoder(OneIndexCoder):
     @functools.partial(jax.jit, static_argnums=0)
     def _encode(self, key, q, p):
         kl = jnp.sum(kl_nats(q, p))
-        overflow = ~(kl <= self.max_nats)
-        wanted = jnp.ceil(nats_to_bits(kl * (1.0 + self.epsilon) + jnp.minimum(self.extra_nats, kl)))
-        exponent = jnp.where(overflow, 0, wanted).astype(jnp.int32)
+        exponent, overflow = self._exponent(kl, jnp.minimum(self.extra_nats, kl))
         index, ratio = self._search(key, q, p, exponent)
         return IndexCode(jnp.where(overflow, -1, exponent), index), Info(kl, ratio, overflow)
 
@@ -101,8 +80,3 @@ class IndexCoder(OneIndexCoder):
         start = (jnp.int32(0), jnp.float32(-jnp.inf), jnp.float32(-jnp.inf), jnp.int32(0))
         _, _, ratio, index = jax.lax.while_loop(lambda s: s[0] < n_candidates, look, start)
         return index.astype(jnp.uint32), ratio
-
-
-def candidate(key: jax.Array, p: DiagGaussian, index: jax.Array) -> jax.Array:
-    """z_index ~ p by itself, index < 2^24; [D]."""
-    return p.loc + p.scale * jax.random.normal(child_key(key, index), p.loc.shape)

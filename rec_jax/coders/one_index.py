@@ -5,16 +5,15 @@ An index known to be below 2^e is sent as e and e bits. An index that may be of 
 falls like a power of n: the Zipf code of Li and El Gamal 2018 in integer arithmetic, at most 0.06 bits longer.
 """
 
-import functools
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rec_jax.coders.base import Info, ReadSymbols
-from rec_jax.core.errors import CoderOverflow, ConfigError
-from rec_jax.core.gaussian import DiagGaussian
+from rec_jax.coders.base import ReadSymbols
+from rec_jax.coders.one_shot import OneShotCoder
+from rec_jax.core.errors import ConfigError
 from rec_jax.core.units import nats_to_bits
 from rec_jax.entropy.tables import PRECISION, Table, UniformTable, two_sided_geometric
 
@@ -26,31 +25,16 @@ class IndexCode(NamedTuple):
     index: jax.Array  # uint32 []
 
 
-class OneIndexCoder:
+class OneIndexCoder(OneShotCoder):
     """The part of the protocol that all coders of one IndexCode share; a coder adds what is abstract here."""
-
-    domain: str  # what a refused target has too much of, and what to do
-
-    def _encode(self, key: jax.Array, q: DiagGaussian, p: DiagGaussian) -> tuple[IndexCode, Info]:
-        """`encode` that never raises."""
-        raise NotImplementedError
 
     def exponent_table(self) -> Table:
         """The static table of the exponent."""
         raise NotImplementedError
 
-    def encode(self, key, q, p):
-        code, info = self._encode(key, q, p)
-        refuse(info.overflow, self.domain)
-        return code, info
-
-    @functools.partial(jax.jit, static_argnums=0)
-    def encode_batch(self, keys, q, p):
-        return jax.vmap(self._encode)(keys, q, p)
-
     def symbols(self, code, p):
         exponent = int(code.exponent)
-        refuse(exponent < 0, self.domain)
+        self.refuse(exponent < 0)
         return [np.array([exponent]), np.array([int(code.index)])], [self.exponent_table(), UniformTable(1 << exponent)]
 
     def read_symbols(self, read: ReadSymbols, p):
@@ -59,16 +43,6 @@ class OneIndexCoder:
 
     def from_symbols(self, values, p):
         return IndexCode(np.int32(values[0][0]), np.uint32(values[1][0]))
-
-    def index_bits(self, code) -> float:
-        values, tables = self.symbols(code, None)
-        return sum(table.bits(v) for v, table in zip(values, tables, strict=True))
-
-
-def refuse(overflow, domain: str) -> None:
-    """Outside jit, turns an overflow into CoderOverflow; under jit the caller looks at `Info.overflow`."""
-    if not isinstance(overflow, jax.core.Tracer) and bool(np.any(overflow)):
-        raise CoderOverflow(f"a target of {domain}")
 
 
 def zipf_code(index: jax.Array, overflow: jax.Array) -> IndexCode:

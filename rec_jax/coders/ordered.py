@@ -12,7 +12,6 @@ once no later candidate can win. The bias falls as epsilon and extra_nats grow. 
 """
 
 import functools
-import math
 from dataclasses import dataclass
 
 import jax
@@ -20,16 +19,15 @@ import jax.numpy as jnp
 
 from rec_jax.coders.arrivals import first_arrival
 from rec_jax.coders.base import Info
+from rec_jax.coders.candidates import CandidatesCoder, candidate
 from rec_jax.coders.density_ratio import max_log_ratio
-from rec_jax.coders.index import candidate
-from rec_jax.coders.one_index import OneIndexCoder, zipf_code, zipf_index, zipf_table
+from rec_jax.coders.one_index import zipf_code, zipf_index, zipf_table
 from rec_jax.core.errors import ConfigError
 from rec_jax.core.gaussian import kl_nats, standardise
-from rec_jax.core.units import nats_to_bits
 
 
 @dataclass(frozen=True)
-class OrderedCoder(OneIndexCoder):
+class OrderedCoder(CandidatesCoder):
     """See the module's docstring. expected_kl_nats: shared guess of the KL; a wrong one costs bits."""
 
     epsilon: float = 0.1
@@ -38,39 +36,18 @@ class OrderedCoder(OneIndexCoder):
     expected_kl_nats: float = 6.0
 
     def __post_init__(self):
-        if not (
-            self.epsilon >= 0 and self.extra_nats >= 0 and 0 < self.max_nats < math.inf and self.max_exponent <= 24
-        ):
-            raise ConfigError(
-                f"coder.epsilon={self.epsilon}, extra_nats={self.extra_nats}, max_nats={self.max_nats}: need "
-                "epsilon and extra_nats >= 0, max_nats > 0 and at most 2^24 candidates, "
-                "exp(max_nats (1 + epsilon) + extra_nats)"
-            )
+        super().__post_init__()
         if not 0 <= self.expected_kl_nats <= self.max_nats:
             raise ConfigError(f"coder.expected_kl_nats={self.expected_kl_nats}: need 0 to max_nats={self.max_nats}")
-
-    @property
-    def max_exponent(self) -> int:
-        """Largest e: 2^e candidates for a target of max_nats."""
-        return math.ceil(nats_to_bits(self.max_nats * (1.0 + self.epsilon) + self.extra_nats))
-
-    @property
-    def domain(self) -> str:
-        """What `encode` says of a target that it cannot hold."""
-        return f"more than max_nats={self.max_nats:g} nats in one block; raise max_nats or use smaller blocks"
 
     def exponent_table(self):
         """The Zipf code's table."""
         return zipf_table(self.expected_kl_nats, self.max_exponent + 1)
 
-    def _choose_exponent(self, kl):
-        return jnp.ceil(nats_to_bits(kl * (1.0 + self.epsilon) + self.extra_nats))
-
     @functools.partial(jax.jit, static_argnums=0)
     def _encode(self, key, q, p):
         kl = jnp.sum(kl_nats(q, p))
-        overflow = ~(kl <= self.max_nats)
-        exponent = jnp.where(overflow, 0, self._choose_exponent(kl)).astype(jnp.int32)
+        exponent, overflow = self._exponent(kl, self.extra_nats)
         bound = jnp.sum(max_log_ratio(standardise(q, p)))
         found = first_arrival(key, q, p, jnp.left_shift(jnp.int32(1), exponent), bound, ordered=True)
         return zipf_code(found.index, overflow), Info(kl, found.log_ratio, overflow)

@@ -10,7 +10,8 @@ import numpy as np
 
 from rec_jax.coders.base import Info, ReadSymbols
 from rec_jax.coders.density_ratio import Peak, max_log_ratio, one_dim, peak
-from rec_jax.coders.one_index import refuse, zipf_table
+from rec_jax.coders.one_index import zipf_table
+from rec_jax.coders.one_shot import OneShotCoder
 from rec_jax.coders.splitting import MAX_DEPTH, child, point, root
 from rec_jax.core.errors import ConfigError
 from rec_jax.core.gaussian import kl_nats, standardise
@@ -25,8 +26,8 @@ class PathCode(NamedTuple):
 
 
 @dataclass(frozen=True)
-class SplittingCoder:
-    """What the two coders over the tree share; a coder adds `_search`.
+class SplittingCoder(OneShotCoder):
+    """What the coders over the tree share; a coder adds `_search`.
 
     split: "dyadic" or "sample".  expected_kl_nats: shared guess of the KL, for the table of the depth; a wrong one
     costs bits, never exactness.  max_nats: largest log q/p.
@@ -61,15 +62,6 @@ class SplittingCoder:
         """(node, its log q/p, overflow); a target outside the domain must not be searched."""
         raise NotImplementedError
 
-    def encode(self, key, q, p):
-        code, info = self._encode(key, q, p)
-        refuse(info.overflow, self.domain)
-        return code, info
-
-    @functools.partial(jax.jit, static_argnums=0)
-    def encode_batch(self, keys, q, p):
-        return jax.vmap(self._encode)(keys, q, p)
-
     @functools.partial(jax.jit, static_argnums=0)
     def _encode(self, key, q, p):
         target = standardise(one_dim(q), one_dim(p))
@@ -92,7 +84,7 @@ class SplittingCoder:
 
     def symbols(self, code, p):
         depth = int(code.depth)
-        refuse(depth < 0, self.domain)
+        self.refuse(depth < 0)
         levels = np.arange(depth)
         bits = (np.asarray(code.path, np.int64)[levels // 32] >> levels % 32) & 1
         return [np.array([depth]), bits], [self.depth_table(), UniformTable(2)]
@@ -106,7 +98,3 @@ class SplittingCoder:
         words[: len(values[1])] = values[1]
         path = (words.reshape(2, 32) << np.arange(32)).sum(1).astype(np.uint32)
         return PathCode(np.int32(values[0][0]), path)
-
-    def index_bits(self, code) -> float:
-        values, tables = self.symbols(code, None)
-        return sum(table.bits(v) for v, table in zip(values, tables, strict=True))
