@@ -41,6 +41,8 @@ def few_nats_coders(family: TargetFamily) -> dict[str, Options]:
         "a_star, split sample": dict(kind="a_star", split="sample", **expected),
         "a_star, max_depth 10": dict(kind="a_star", max_depth=10, **expected),
         "greedy_rejection": dict(kind="greedy_rejection", **expected),
+        "greedy_rejection, split dyadic": dict(kind="greedy_rejection", split="dyadic", **expected),
+        "greedy_rejection, split sample": dict(kind="greedy_rejection", split="sample", **expected),
         "greedy_poisson": dict(kind="greedy_poisson", **expected),
         "greedy_poisson, split sample": dict(kind="greedy_poisson", split="sample", **expected),
     }

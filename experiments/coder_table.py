@@ -34,6 +34,8 @@ CODERS = {
     "a_star, split sample": {"split": "sample"},
     "a_star, max_depth 10": {"max_depth": 10},
     "greedy_rejection": {},
+    "greedy_rejection, split dyadic": {"split": "dyadic"},
+    "greedy_rejection, split sample": {"split": "sample"},
     "greedy_poisson": {},
     "greedy_poisson, split sample": {"split": "sample"},
     "dithered": {"target_scale": None},

@@ -8,6 +8,7 @@ from rec_jax.coders.beam_search import BeamSearchCoder
 from rec_jax.coders.dithered import DitheredCoder, UniformTarget
 from rec_jax.coders.greedy_poisson import GreedyPoissonCoder
 from rec_jax.coders.greedy_rejection import GreedyRejectionCoder
+from rec_jax.coders.greedy_splitting import GreedySplittingCoder
 from rec_jax.coders.index import IndexCoder
 from rec_jax.coders.ordered import OrderedCoder
 from rec_jax.coders.poisson import PoissonCoder
@@ -22,6 +23,7 @@ __all__ = [
     "DitheredCoder",
     "GreedyPoissonCoder",
     "GreedyRejectionCoder",
+    "GreedySplittingCoder",
     "IndexCoder",
     "OrderedCoder",
     "PoissonCoder",
@@ -49,7 +51,7 @@ def make_coder(kind: str, **options) -> Coder:
         case "a_star":
             coder_class = AStarCoder
         case "greedy_rejection":
-            coder_class = GreedyRejectionCoder
+            coder_class = GreedyRejectionCoder if options.get("split") is None else GreedySplittingCoder
         case "greedy_poisson":
             coder_class = GreedyPoissonCoder
         case "dithered":

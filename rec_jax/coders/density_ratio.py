@@ -58,14 +58,16 @@ def peak(q: DiagGaussian) -> Peak:
     return Peak(max_log_ratio(q), q.loc / curvature, root, q.loc * q.scale / root, q)
 
 
-def left_over(peak: Peak, omega: jax.Array) -> jax.Array:
-    """Integral of (q - h p)+ where h is the level of q/p at tau = omega: Q(q/p >= h) - h P(q/p >= h).
+def left_over(peak: Peak, omega: jax.Array, below=-np.inf, above=np.inf) -> jax.Array:
+    """Integral of (q - h p)+ over below < z < above, where h is the level of q/p at tau = omega; over the whole line it
+    is Q(q/p >= h) - h P(q/p >= h).
 
     With z = mu + rho e the integrand is phi(e) (1 - exp(-(omega^2 - tau^2) / 2)), which no rounding can make negative;
-    Gauss-Legendre quadrature over the level set. omega: any shape.
+    Gauss-Legendre quadrature over the level set. omega: any shape; below, above [].
     """
-    low = jnp.clip((peak.offset - omega) / peak.root, -_REACH, _REACH)[..., None]
-    high = jnp.clip((peak.offset + omega) / peak.root, -_REACH, _REACH)[..., None]
+    first, last = (jnp.clip((z - peak.target.loc) / peak.target.scale, -_REACH, _REACH) for z in (below, above))
+    low = jnp.clip((peak.offset - omega) / peak.root, first, last)[..., None]
+    high = jnp.clip((peak.offset + omega) / peak.root, first, last)[..., None]
     e = 0.5 * (low + high) + 0.5 * (high - low) * jnp.float32(_NODES)
     tau = peak.root * e - peak.offset
     inside = -jnp.expm1(-0.5 * jnp.maximum(omega[..., None] ** 2 - tau**2, 0.0))

@@ -9,8 +9,8 @@ cancellation (density_ratio.py); L is summed in two floats, because its steps be
 
 Domain: one dim (vmap for more), q narrower than p (or equal), D_inf at most `max_nats`, at most 10 nats. Expected
 number of candidates exp(D_inf), one after the other; more than 64 times the bound overflows. It spends as
-many bits as `poisson` and looks at one candidate at a time: use it as a reference. The splitting form of Flamich and
-Theis is not here; `greedy_poisson` is a splitting form of the same rule in continuous time.
+many bits as `poisson` and looks at one candidate at a time: use it as a reference. The forms that split the line and
+need O(KL) candidates are in greedy_splitting.py; make_coder picks them by the option `split`.
 """
 
 import functools
@@ -21,10 +21,11 @@ import jax
 import jax.numpy as jnp
 
 from rec_jax.coders.base import Info
+from rec_jax.coders.candidates import candidate
 from rec_jax.coders.density_ratio import left_over, max_log_ratio, one_dim, peak
-from rec_jax.coders.index import candidate
 from rec_jax.coders.one_index import zipf_code
 from rec_jax.coders.poisson import PoissonCoder
+from rec_jax.core.errors import ConfigError
 from rec_jax.core.gaussian import kl_nats, standardise
 from rec_jax.core.prng import child_key
 
@@ -41,7 +42,14 @@ class _Search(NamedTuple):
 
 @dataclass(frozen=True)
 class GreedyRejectionCoder(PoissonCoder):
-    """See the module's docstring; the options are those of PoissonCoder."""
+    """See the module's docstring; the options are those of PoissonCoder. split: None; else see GreedySplittingCoder."""
+
+    split: None = None
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.split is not None:
+            raise ConfigError(f"coder.split={self.split!r}: None here, GreedySplittingCoder has dyadic and sample")
 
     @functools.partial(jax.jit, static_argnums=0)
     def _encode(self, key, q, p):

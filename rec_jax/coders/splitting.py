@@ -1,4 +1,5 @@
 """A Poisson process of candidates over one dim, unfolded as a binary tree: what `a_star` and `greedy_poisson` search.
+`greedy_splitting` walks the same tree without the times.
 
 A node is an interval that holds mass m under p = N(0, 1). Its first arrival comes at time T = T_parent + Exp(1) / m at
 a point drawn from p on the interval; the interval is then cut in two, whose own first arrivals come after T. All
@@ -48,10 +49,14 @@ def point(node: Node) -> jax.Array:
     return _quantile(node.below + node.mass * share, node.above + node.mass * (1.0 - share))
 
 
+def ends(node: Node) -> tuple[jax.Array, jax.Array]:
+    """The two ends of the node's interval, -inf and inf for the whole line."""
+    return _quantile(node.below, node.above + node.mass), _quantile(node.below + node.mass, node.above)
+
+
 def nearest(node: Node, z: jax.Array) -> jax.Array:
     """The point of the node's interval that is nearest to z."""
-    low, high = _quantile(node.below, node.above + node.mass), _quantile(node.below + node.mass, node.above)
-    return jnp.clip(z, low, high)
+    return jnp.clip(z, *ends(node))
 
 
 def child(node: Node, upper: jax.Array, split: str) -> Node:

@@ -17,6 +17,7 @@ CODERS = {
     "a_star": (make_coder("a_star"), 1),
     "a_star, limited": (make_coder("a_star", max_depth=8), 1),
     "greedy_rejection": (make_coder("greedy_rejection"), 1),
+    "greedy_rejection, split": (make_coder("greedy_rejection", split="dyadic"), 1),
     "greedy_poisson": (make_coder("greedy_poisson", split="sample"), 1),
     "dithered": (make_coder("dithered", target_scale=0.2), 5),
 }
