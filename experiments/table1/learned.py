@@ -16,7 +16,7 @@ from experiments.table1.code_digest import code_digest
 from experiments.table1.columns import Column, Images
 from experiments.timing import peak_memory_bytes
 from rec_jax.codec.calibrate import calibrate_step_counts
-from rec_jax.codec.lossless import BATCH_SIZES, LosslessCodec
+from rec_jax.codec.lossless import BATCH_SIZE, LosslessCodec
 from rec_jax.codec.model_file import find_model_path, read_model_file
 from rec_jax.codec.presets import configured_coder, preset_number, same_steps
 from rec_jax.codec.tiles import tiles
@@ -119,7 +119,7 @@ def batches(numbers: list[int], image: np.ndarray, codec: LosslessCodec) -> list
     Fewer images than fill one go one by one: the encoder would search a whole batch for them.
     """
     n_tiles = len(list(tiles(*image.shape[:2], codec.tile_side(image))))
-    size = max(1, BATCH_SIZES[-1] // n_tiles)
+    size = max(1, BATCH_SIZE // n_tiles)
     size = 1 if len(numbers) < size else size
     return [numbers[first : first + size] for first in range(0, len(numbers), size)]
 

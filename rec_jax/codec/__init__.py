@@ -19,17 +19,16 @@ def load_codec(name_or_path: str, preset: str = "default"):
       ConfigError: the preset does not exist.
     """
     from rec_jax.codec.lossless import LosslessCodec
-    from rec_jax.codec.presets import configured_coder, preset_coder, preset_number, same_steps
+    from rec_jax.codec.presets import Configured, configured_coder, preset_coder, preset_number, taught
     from rec_jax.models import check_params, make_model
 
-    coder = preset_coder(preset)
+    untaught = Configured(preset_coder(preset), (), ())
     stored = read_model_file(find_model_path(name_or_path))
     try:
-        learned_for, counts, weights = configured_coder(stored.config.coder)
+        coder, counts, weights = taught(untaught, configured_coder(stored.config.coder))
         model = make_model(stored.config.model)
     except (AttributeError, KeyError, TypeError) as error:
         raise CorruptFile(f"{name_or_path}: its config lacks what a model needs ({error}); export it again") from None
-    counts = counts if same_steps(coder, learned_for) else ()
     if counts and len(counts) != model.n_layers:
         raise CorruptFile(f"{name_or_path}: step counts of {len(counts)} layers for {model.n_layers}; export it again")
     channels = [shape[-1] for shape in model.latent_shapes(model.stride, model.stride)]

@@ -11,6 +11,7 @@ from rec_jax.codec.tiles import SMALL
 from rec_jax.coders import Coder, StepCountModel
 from rec_jax.coders.step_counts import fit_step_counts
 from rec_jax.coders.tree_groups import MAX_WEIGHT
+from rec_jax.core.errors import TrainingDiverged
 from rec_jax.core.prng import evaluate_key
 from rec_jax.models.base import LatentModel
 from rec_jax.models.elbo import elbo_terms
@@ -24,11 +25,14 @@ def calibrate_weights(model: LatentModel, params: Any, images: np.ndarray, seed:
     """Per layer and channel, the mean KL of a latent dim in 64ths of a nat, 1 to MAX_WEIGHT; images uint8 [N, H, W, 3].
 
     Images of another size than a small tile's are cut to its top left corner. Deterministic given seed.
+    Raises TrainingDiverged if the model's KL is not finite.
     """
     images = images[:, :SMALL, :SMALL]
     terms = jax.jit(lambda batch, key: elbo_terms(model, params, batch, key).kl_nats)
     batches = list(_batches(images, min(16, len(images))))
     total = sum(np.asarray(terms(batch, evaluate_key(seed, i))).mean(0) for i, batch in enumerate(batches))
+    if not np.isfinite(total).all():
+        raise TrainingDiverged("the KL of the model is not finite on the training images; train it again")
     shapes = model.latent_shapes(*images.shape[1:3])
     return tuple(
         tuple(int(np.clip(round(_WEIGHTS_PER_NAT * kl / (h * w)), 1, MAX_WEIGHT)) for kl in row[:c])

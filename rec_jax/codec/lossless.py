@@ -4,11 +4,12 @@ A picture is cut into tiles. Each tile's latents are sent by relative entropy co
 then its pixels by p(x | z) at the z that the decoder will have. All symbols go into one entropy-coded stream.
 """
 
+import collections
 import dataclasses
 import itertools
 import os
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, NamedTuple
 
 import jax
@@ -26,8 +27,9 @@ from rec_jax.entropy.stream import SymbolReader, SymbolWriter
 from rec_jax.models.base import LatentModel
 
 SPLITS = (0, 5)  # blocks of the coder's size; where one of them overflows, 32 times smaller ones; then stored mode
-SEARCHES_AT_ONCE = 4  # batches, where there are as many processors: a search by itself keeps only one busy
-BATCH_SIZES = (1, 16)  # tiles encoded together: a lone tile, or as many
+SEARCHES_AT_ONCE = 3  # batches, where there are as many processors: a search by itself keeps only one busy
+BATCH_SIZE = 16  # tiles encoded together, or one alone: a batch that is not full takes as long as a full one
+MOST_ALONE = 4  # so many are faster one by one
 
 
 class Encoded(NamedTuple):
@@ -127,21 +129,22 @@ class LosslessCodec:
     def _encode_split(self, images, headers, split: int):
         """(position, Encoded) of every image whose tiles all fit the coder with blocks 2^split times smaller."""
         colour = [np.repeat(im[..., None], 3, axis=2) if im.ndim == 2 else im for im in images]
-        jobs = [
+        failed: set[int] = set()
+        jobs = (
             (i, number, tile, self.tile_side(image))
             for i, image in enumerate(colour)
             for number, tile in enumerate(tiles(*image.shape[:2], self.tile_side(image)))
-        ]
+            if i not in failed
+        )
         latents = self._latents(split)
-        codes = _in_batches(
+        searched = _in_batches(
             jobs, lambda batch, size: self._search(latents, [(*job[1:], colour[job[0]]) for job in batch], size)
         )
-        for i, image in enumerate(colour):
-            own = [(job, code) for job, code in zip(jobs, codes, strict=True) if job[0] == i]
+        for i, own in itertools.groupby(searched, key=lambda pair: pair[0][0]):
             try:
-                yield i, self._write(headers[i], image, own, latents, split)
+                yield i, self._write(headers[i], colour[i], own, latents, split)
             except _Overflow:
-                continue
+                failed.add(i)  # and its other tiles need no search
 
     def _search(self, latents: LatentCoder, batch, size: int):
         """Codes and infos of tiles of one shape, one pair per tile, on the host."""
@@ -257,26 +260,40 @@ def _n_layers(level) -> int:
     return jax.tree.leaves(level)[0].shape[0]
 
 
-def _in_batches(jobs, search) -> list:
-    """search(batch, size) over jobs grouped by tile side, in the few batch sizes that are compiled, some at once.
+def _in_batches(jobs: Iterable, search: Callable) -> Iterator:
+    """(job, its result) in order, of search(batch, size) over neighbouring jobs of one tile side.
 
-    The first batch of a side goes alone: it compiles what the others use.
+    A few batches are searched at once, and few are ahead of what was taken, so that memory does not grow with the
+    picture. The first batch of a kind goes alone: it compiles what the others use.
     """
-    results: list[Any] = [None] * len(jobs)
-    pool = ThreadPoolExecutor(min(SEARCHES_AT_ONCE, os.cpu_count() or 1))
+    n_workers = min(SEARCHES_AT_ONCE, _n_processors())
+    pool, waiting, compiled = ThreadPoolExecutor(n_workers), collections.deque(), set()
     try:
-        for side in sorted({job[3] for job in jobs}):
-            rows = [row for row, job in enumerate(jobs) if job[3] == side]
-            size = min(s for s in BATCH_SIZES if s >= min(len(rows), BATCH_SIZES[-1]))
-            batches = [rows[first : first + size] for first in range(0, len(rows), size)]
-
-            def run(batch, size=size):
-                return search([jobs[row] for row in batch], size)
-
-            found = itertools.chain([run(batches[0])], pool.map(run, batches[1:]))
-            for batch, some in zip(batches, found, strict=True):
-                for row, result in zip(batch, some, strict=True):
-                    results[row] = result
+        for batch, size in _batches(jobs):
+            found = pool.submit(search, batch, size)
+            if (kind := (batch[0][3], size)) not in compiled:
+                wait([found])
+                compiled.add(kind)
+            waiting.append((batch, found))
+            if len(waiting) > n_workers:
+                ready, found = waiting.popleft()
+                yield from zip(ready, found.result(), strict=True)
+        for ready, found in waiting:
+            yield from zip(ready, found.result(), strict=True)
     finally:
         pool.shutdown(cancel_futures=True)
-    return results
+
+
+def _batches(jobs: Iterable) -> Iterator[tuple[list, int]]:
+    """Neighbouring jobs of one tile side with the size that is compiled for as many; a few go one by one."""
+    for _, same in itertools.groupby(jobs, key=lambda job: job[3]):
+        while batch := list(itertools.islice(same, BATCH_SIZE)):
+            if len(batch) > MOST_ALONE:
+                yield batch, BATCH_SIZE
+            else:
+                yield from (([job], 1) for job in batch)
+
+
+def _n_processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

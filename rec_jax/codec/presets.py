@@ -1,11 +1,13 @@
 """The named coders of `rec-jax --preset`, and the coder that a config describes."""
 
+import itertools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from rec_jax.codec.container import CUSTOM_PRESET
 from rec_jax.codec.preset_options import PRESETS
 from rec_jax.coders import BeamSearchCoder, Coder, StepCountModel, TreeCoder, make_coder
+from rec_jax.coders.tree_groups import MAX_WEIGHT
 from rec_jax.core.errors import ConfigError
 
 _LEARNED = ("layer_step_counts", "layer_weights")  # of a config's coder section: what --mode=export learns
@@ -43,6 +45,12 @@ def same_steps(coder: Coder, other: Coder) -> bool:
     return all(getattr(coder, name) == getattr(other, name) for name in names)
 
 
+def taught(configured: Configured, by: Configured) -> Configured:
+    """The same coder, with what is not learned for it yet from what was learned for another coder of the same model."""
+    counts = configured.step_counts or (by.step_counts if same_steps(configured.coder, by.coder) else ())
+    return Configured(configured.coder, counts, configured.weights or by.weights)
+
+
 def configured_coder(section: Mapping[str, Any]) -> Configured:
     """A config's `coder` section.
 
@@ -52,4 +60,8 @@ def configured_coder(section: Mapping[str, Any]) -> Configured:
     if not isinstance(coder, BeamSearchCoder | TreeCoder):
         raise ConfigError(f"coder.kind={section['kind']!r} is not for whole layers; the codec takes beam_search, tree")
     counts = tuple(StepCountModel(*row) for row in section["layer_step_counts"])
-    return Configured(coder, counts, tuple(map(tuple, section.get("layer_weights", ()))))
+    weights = tuple(map(tuple, section.get("layer_weights", ())))
+    for weight in itertools.chain(*weights):
+        if not (isinstance(weight, int) and 1 <= weight <= MAX_WEIGHT):
+            raise ConfigError(f"coder.layer_weights has {weight!r}: integers of 1 to {MAX_WEIGHT}, from --mode=export")
+    return Configured(coder, counts, weights)

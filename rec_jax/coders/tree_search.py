@@ -4,9 +4,10 @@ A path's score is log q/p of the dims it has fixed. Step k adds to it the score 
 
     S[n] = sum_i quadratic_i g[n + i]^2 + linear_i g[n + i],
 
-which does not depend on the path: two circular correlations, by FFT, give S for all windows at once, and the B M
-candidates of B paths cost a look-up each. The best B, or a few less, survive; they are found by a threshold, in
-bisections, because sorting is what such a search otherwise spends its time on, and they need no order.
+which does not depend on the path: two circular correlations, by FFT, give S for all windows at once (the few dims that
+are too sharp for an FFT's precision are added one by one), and the B M candidates of B paths cost a look-up each. The
+best B, or a few less, survive; they are found by a threshold, in bisections, because sorting is what such a search
+otherwise spends its time on, and they need no order.
 """
 
 from typing import NamedTuple
@@ -22,6 +23,7 @@ from rec_jax.core.prng import child_key
 MAX_CANDIDATES = 32  # the candidates of a path that survive are the bits of one word
 _SPAN_NATS = 40.0  # paths that lie further behind the best one are dropped
 _BISECTIONS = 13  # of that span: the threshold is sharp to 0.005 nats
+_SHARP = -1e4  # quadratic coefficients beyond which the FFT's rounding, relative to the largest term, would show
 _MIN_SCALE = 1e-4  # sharper targets are searched as if they were this wide: no sequence is long enough to hit them
 _SAMPLE_FROM = 1 << 13  # scores of which the threshold is found on a sample
 _SAMPLE_MARGIN = 0.95  # of the beam that the sample is to fill: what exceeds the beam is dropped whatever its score
@@ -93,20 +95,39 @@ def _window_scores(key, linear, quadratic, groups: Groups, step, length: int):
     start = groups.starts[step]
     size = groups.starts[step + 1] - start
 
-    def spectrum_of_part(part, total):
+    def add_part(part, totals):
+        spectrum, direct = totals
         inside = jnp.arange(length) < size - part * length
-        here = [
+        linear_here, quadratic_here = (
             jnp.where(inside, jax.lax.dynamic_slice(x, (start + part * length,), (length,)), 0.0)
             for x in (linear, quadratic)
-        ]
+        )
         normals = sequence(key, step, part, length)
-        spectra = jnp.fft.rfft(jnp.stack([*here, normals, normals**2]))
-        return total + jnp.conj(spectra[0]) * spectra[2] + jnp.conj(spectra[1]) * spectra[3]
+        sharp = quadratic_here < _SHARP
+        blunt = [jnp.where(sharp, 0.0, x) for x in (linear_here, quadratic_here)]
+        spectra = jnp.fft.rfft(jnp.stack([*blunt, normals, normals**2]))
+        spectrum = spectrum + jnp.conj(spectra[0]) * spectra[2] + jnp.conj(spectra[1]) * spectra[3]
+        return spectrum, _add_sharp(direct, sharp, linear_here, quadratic_here, normals)
 
     # A group may be wider than the sequence is long.
     n_parts = jax.lax.pmax(-(-size // length), BLOCKS) if linear.size > 2 * length else 1
-    total = jax.lax.fori_loop(0, n_parts, spectrum_of_part, jnp.zeros(length // 2 + 1, jnp.complex64))
-    return jnp.fft.irfft(total, length)
+    start_totals = jnp.zeros(length // 2 + 1, jnp.complex64), jnp.zeros(length)
+    spectrum, direct = jax.lax.fori_loop(0, n_parts, add_part, start_totals)
+    return jnp.fft.irfft(spectrum, length) + direct
+
+
+def _add_sharp(scores, sharp, linear, quadratic, normals):
+    """Adds the sharp dims' part of S to scores [length], one dim at a time, as squares that do not cancel."""
+    twice = jnp.concatenate([normals, normals])
+
+    def add_first(_, state):
+        left, scores = state
+        place = jnp.argmax(left)
+        window = jax.lax.dynamic_slice(twice, (place,), normals.shape)
+        square = quadratic[place] * (window + 0.5 * linear[place] / quadratic[place]) ** 2
+        return left.at[place].set(False), scores + jnp.where(left[place], square, 0.0)
+
+    return jax.lax.fori_loop(0, jax.lax.pmax(jnp.sum(sharp), BLOCKS), add_first, (sharp, scores))[1]
 
 
 def _select(scores, n_best: int):

@@ -43,6 +43,9 @@ def test_what_does_not_fit_is_refused(shipped, tmp_path):
     counts = shipped.config.coder.layer_step_counts
     with pytest.raises(CorruptFile, match="step counts of 3 layers for 4"):
         load_codec(changed(shipped, tmp_path, coder__layer_step_counts=counts[:3]))
+    for wrong in (0, 4096, 2.0):
+        with pytest.raises(RecError, match=f"layer_weights has {wrong}"):
+            load_codec(changed(shipped, tmp_path, coder__layer_weights=((wrong,),)))
     with pytest.raises(CorruptFile, match="weights of .* channels for"):
         load_codec(changed(shipped, tmp_path, coder__layer_weights=shipped.config.coder.layer_weights[:3]))
     with pytest.raises(CorruptFile, match="not those that its config describes"):

@@ -302,3 +302,23 @@ def test_impossible_options_are_refused(options):
 
 def test_equal_options_make_equal_coders():
     assert TreeCoder() == dataclasses.replace(make_coder("tree")) and hash(TreeCoder()) == hash(make_coder("tree"))
+
+
+@pytest.mark.parametrize("n_dims", [3, 150])  # within one sequence; wider than a sequence
+def test_window_scores_of_sharp_dims_are_precise(n_dims):
+    """Terms of 10^6 nats that cancel to a few: against float64, relative to the best window."""
+    length, rng = 64, np.random.default_rng(0)
+    loc, scale = rng.normal(size=n_dims), np.full(n_dims, 0.5)
+    scale[[0, n_dims - 1]] = 3e-4
+    precision = 1.0 / np.float32(scale).astype(np.float64) ** 2
+    linear, quadratic = np.float32(loc) * precision, 0.5 * (1.0 - precision)
+    padded = [jnp.pad(jnp.asarray(x, jnp.float32), (0, length)) for x in (linear, quadratic)]
+    groups = make_groups(equal_weights(n_dims), 1, 1, 4, length)
+    score = jax.vmap(lambda key: _window_scores(key, *padded, groups, jnp.int32(0), length), axis_name=BLOCKS)
+    found = np.asarray(score(KEY[None])[0], np.float64)
+    parts = [np.asarray(sequence(KEY, 0, part, length), np.float64) for part in range(-(-n_dims // length))]
+    z = np.stack([np.concatenate([np.roll(part, -n) for part in parts])[:n_dims] for n in range(length)])
+    middle = -0.5 * linear / quadratic
+    exact = (quadratic * (z - middle) ** 2).sum(1)
+    best = exact.argmax()
+    np.testing.assert_allclose(found - found[best], exact - exact[best], rtol=1e-4, atol=0.02)
