@@ -3,14 +3,11 @@
 from typing import Any
 
 from experiments.targets import TargetFamily
+from rec_jax.codec.preset_options import PRESETS
 
 Options = dict[str, Any]  # of make_coder, `kind` included
 
-TREE: dict[str, Options] = {
-    "tree fast": dict(kind="tree", n_beams=512),
-    "tree default": dict(kind="tree"),
-    "tree best": dict(kind="tree", n_beams=32_768, sequence_length=16_384),
-}
+TREE: dict[str, Options] = {f"tree {name}": options for name, options in PRESETS.items() if options["kind"] == "tree"}
 IREC: dict[str, Options] = {
     "iREC B=4": dict(kind="beam_search", omega=3.0, epsilon=0.2, n_beams=4, block_size=1000),
     "iREC lossless": dict(kind="beam_search", omega=3.0, epsilon=0.2, n_beams=20, block_size=1000),  # of the paper

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 import configs
-from configs.base import base
+from configs.base import base, choose_coder
 from rec_jax.codec.model_file import find_model_path, read_model_file
+from rec_jax.codec.presets import configured_coder, preset_coder
+from rec_jax.coders import make_coder
 
 PATHS = Path(configs.__file__).parent.glob("*.py")
 NAMES = sorted(path.stem for path in PATHS if path.stem not in ("__init__", "base"))
@@ -34,3 +36,11 @@ def test_a_config_has_the_fields_of_the_base(name):
 def test_quick_needs_no_data_and_no_model(name):
     config = MAKERS[name]("quick")
     assert config.data.kind == "embedded" and config.train.initial_model == "" and config.train.n_steps <= 20
+
+
+def test_the_tree_of_the_configs_is_the_preset_default():
+    assert configured_coder(choose_coder(base(), "tree").coder).coder == preset_coder("default") == make_coder("tree")
+
+
+def test_the_beam_search_of_the_configs_is_the_papers():
+    assert configured_coder(base().coder).coder == preset_coder("irec")

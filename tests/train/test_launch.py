@@ -84,7 +84,10 @@ def test_a_sweep_shares_weights_skips_what_is_done_and_survives_a_failure(config
 @pytest.mark.parametrize(
     "flag, message",
     [
-        ("--config.coder.n_baems=4", "--config.coder.n_baems=4: the config has no field 'n_baems'; did you mean 'n_beams'?"),
+        (
+            "--config.coder.n_bems=4",
+            "--config.coder.n_bems=4: the config has no field 'n_bems'; did you mean 'n_beams'?",
+        ),
         ("--config.train.n_steps=many", "invalid literal for int() with base 10: 'many'"),
     ],
 )
