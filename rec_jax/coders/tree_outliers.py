@@ -98,6 +98,7 @@ def from_outlier_symbols(values: list[np.ndarray], n_dims: int) -> tuple[Outlier
     return Outliers(dims, exponents, shifts), values[4 + count :]
 
 
-_COUNT = normalise([(1 << 24) // (n + 1) ** 2 for n in range(MAX_OUTLIERS + 1)])
+_SOME = [(1 << 24) // (n + 1) ** 2 for n in range(1, MAX_OUTLIERS + 1)]
+_COUNT = normalise([9 * sum(_SOME), *_SOME])  # none with probability 0.9: a call of a nat must not pay for them
 _EXPONENT = normalise([1 << (_EXPONENTS - e) for e in range(_EXPONENTS)])
 _LENGTH = two_sided_geometric(2, 128, _LENGTHS)
