@@ -177,11 +177,12 @@ class LosslessCodec:
         index_bits = side_bits = 0.0
         layers = (jax.tree.map(lambda x, i=i: x[i], level) for level in codes for i in range(_n_layers(level)))
         for coder, p, code in zip(self._layer_coders(latents, side), latents.shapes(side), layers, strict=True):
-            for values, table in zip(*coder.symbols(code, p), strict=True):
-                writer.write(values, table)
-            counts_bits = coder.side_bits(code)
-            side_bits += counts_bits
-            index_bits += coder.index_bits(code) - counts_bits
+            values, tables = coder.symbols(code, p)
+            for run, table in zip(values, tables, strict=True):
+                writer.write(run, table)
+            *others, index = (table.bits(run) for run, table in zip(values, tables, strict=True))
+            side_bits += sum(others)
+            index_bits += index
         return index_bits, side_bits
 
     # ---- decoding ------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ An index known to be below 2^e is sent as e and e bits. An index that may be of 
 falls like a power of n: the Zipf code of Li and El Gamal 2018 in integer arithmetic, at most 0.06 bits longer.
 """
 
+import abc
 from typing import NamedTuple
 
 import jax
@@ -28,9 +29,9 @@ class IndexCode(NamedTuple):
 class OneIndexCoder(OneShotCoder):
     """The part of the protocol that all coders of one IndexCode share; a coder adds what is abstract here."""
 
+    @abc.abstractmethod
     def exponent_table(self) -> Table:
         """The static table of the exponent."""
-        raise NotImplementedError
 
     def symbols(self, code, p):
         exponent = int(code.exponent)

@@ -1,5 +1,6 @@
 """What the coders of one short code a call share: refusal outside jit, batches by vmap, bits by the tables."""
 
+import abc
 import functools
 
 import jax
@@ -11,18 +12,18 @@ from rec_jax.core.gaussian import DiagGaussian
 from rec_jax.entropy.tables import Table
 
 
-class OneShotCoder:
+class OneShotCoder(abc.ABC):
     """A part of the protocol (base.Coder); a coder adds what is abstract here, `decode` and the way back."""
 
     domain: str  # what a refused target has too much of, and what to do
 
+    @abc.abstractmethod
     def _encode(self, key: jax.Array, q: DiagGaussian, p: DiagGaussian) -> tuple[Code, Info]:
         """`encode` that never raises."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def symbols(self, code: Code, p: DiagGaussian) -> tuple[list[np.ndarray], list[Table]]:
         """See base.Coder; p is not looked at."""
-        raise NotImplementedError
 
     def encode(self, key, q, p):
         code, info = self._encode(key, q, p)

@@ -1,5 +1,6 @@
 """Codes that name a node of a binary tree: the depth under a static table and a bit per level; coders of one dim."""
 
+import abc
 import functools
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -58,9 +59,9 @@ class SplittingCoder(OneShotCoder):
         """The static table of the depth."""
         return zipf_table(self.expected_kl_nats, MAX_DEPTH + 1)
 
+    @abc.abstractmethod
     def _search(self, key: jax.Array, peak: Peak, outside: jax.Array) -> tuple[PathCode, jax.Array, jax.Array]:
         """(node, its log q/p, overflow); a target outside the domain must not be searched."""
-        raise NotImplementedError
 
     @functools.partial(jax.jit, static_argnums=0)
     def _encode(self, key, q, p):

@@ -5,6 +5,7 @@ if the coder has a choice of ways to take its steps and some block takes two or 
 all blocks in one run under one uniform table.
 """
 
+import abc
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -25,7 +26,7 @@ class StepCode(NamedTuple):
     choice: jax.Array | None = None  # int32 []; None where the coder has no choice
 
 
-class StepCoder:
+class StepCoder(abc.ABC):
     """The part of the protocol that all coders of a StepCode share; a coder adds what is abstract here.
 
     block_size: largest number of dims with one number of steps (None: a call is one block).
@@ -38,13 +39,13 @@ class StepCoder:
     max_steps: int
 
     @property
+    @abc.abstractmethod
     def offered(self) -> Sequence[int]:
         """The numbers of steps that a block may take, rising, the last one max_steps; a code names a place in it."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def count_table(self, before: np.ndarray) -> Table:
         """The static table of a block's place in `offered`, given the numbers of steps of the blocks before it."""
-        raise NotImplementedError
 
     def choice_table(self) -> Table | None:
         """The static table of a call's `choice`, which must not matter to blocks of one step; None: there is none."""

@@ -4,35 +4,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-import jax
 import numpy as np
 import pytest
 from PIL import Image
 
-from configs.base import base, shrink
 from experiments import demo, round_trip
 from experiments.decode_files import decode_in_new_process, is_exact
 from experiments.demo_figure import draw
 from experiments.pictures import demo_patches, demo_photographs, png_bytes, webp_bytes
 from experiments.progress import table
-from rec_jax.codec.model_file import write_model_file
 from rec_jax.core.errors import ConfigError
-from rec_jax.core.prng import init_key
-from rec_jax.models import make_model
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    """Path of a model file with a tiny untrained model."""
-    config = shrink(base())
-    with config.unlocked():
-        config.model.levels = ((4, 1, 4, 2),)
-    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
-    images = np.stack([picture.pixels for picture in demo_patches(8)])
-    write_model_file(path, jax.jit(make_model(config.model).init)(init_key(0), images), config)
-    return str(path)
 
 
 @pytest.fixture(scope="module")

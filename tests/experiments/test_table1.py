@@ -1,54 +1,29 @@
-"""Table 1 on a tiny model and on made-up rows: what is shown, what is refused, what resumes."""
+"""Table 1 on a tiny model: what a run writes and shows, what is refused, what resumes."""
 
-import dataclasses
 import json
 import re
-import stat
 import subprocess
 import sys
 
-import jax
-import numpy as np
 import pytest
-from PIL import Image
 
-from configs.base import base, shrink
 from configs.table1 import get_config
 from experiments.table1 import __main__ as table1
 from experiments.table1 import classical, learned
-from experiments.table1.bits_back import chains
-from experiments.table1.cells import Cell, rows_path
-from experiments.table1.checks import make_checks
+from experiments.table1.cells import rows_path
 from experiments.table1.code_digest import source_digest
-from experiments.table1.coder_losses import bits_back_details, coder_losses
 from experiments.table1.columns import Column, make_columns
 from experiments.table1.markdown import main_table, measured_words
 from experiments.table1.readme import BEGIN, END, write_readme
-from experiments.table1.results import make_table, read_published
+from experiments.table1.results import make_table
 from experiments.table1.rows import Row, make_rows
-from experiments.table1.run import Plan, chosen, plan_jobs, public_command, run_jobs, without_folders
-from rec_jax.codec.model_file import write_model_file
-from rec_jax.core.errors import ConfigError, CorruptFile, MissingFile, RecError
+from experiments.table1.run import Plan, chosen, plan_jobs, run_jobs
+from rec_jax.core.errors import ConfigError, CorruptFile
 from rec_jax.core.json_rows import read_rows, write_rows
-from rec_jax.core.prng import init_key
 from rec_jax.data.embedded import embedded_patches
-from rec_jax.evaluate.compression import RATES
-from rec_jax.models import make_model
 
 QUICK = get_config("quick")
 PIXELS = embedded_patches("test", 32).array()[0]
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    """Path of a model file with a tiny untrained model so poor that its files are stored pixels."""
-    config = shrink(base())
-    with config.unlocked():
-        config.model.levels = ((4, 1, 4, 2),)
-    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
-    params = jax.jit(make_model(config.model).init)(init_key(0), embedded_patches("test", 32).array()[:16])
-    write_model_file(path, params, config)
-    return str(path)
 
 
 @pytest.fixture(scope="module")
@@ -205,171 +180,6 @@ def test_only_names_columns_rows_and_pairs():
     assert len(chosen("", rows, columns)) == 33 and len(chosen("kodak", rows, columns)) == 11
     with pytest.raises(ConfigError, match="--only=nonsense: have cifar10, .*png"):
         chosen("nonsense", rows, columns)
-
-
-# ---- classical codecs ----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("codec", [classical.PNG, classical.WEBP, classical.JXL], ids=lambda codec: codec.id)
-def test_classical_files_are_smaller_than_pixels(codec):
-    assert 100 < codec.file_bytes(PIXELS) < PIXELS.size
-    assert codec.file_bytes(np.full((32, 32, 3), 7, np.uint8)) < 150
-    assert re.search(r"\d", codec.made_by())
-
-
-def test_without_imagecodecs_jpeg_xl_is_not_run(monkeypatch):
-    monkeypatch.setitem(sys.modules, "imagecodecs", None)
-    with pytest.raises(MissingFile, match="pip install"):
-        classical.JXL.jobs(quick_column())
-
-
-FLIF = """#!{python}
-import sys
-from PIL import Image
-if sys.argv[1] == "--version":
-    print("FLIF 0.4 (made up)")
-else:
-    picture = Image.open(sys.argv[3])
-    picture.load()
-    picture = picture.transpose(Image.Transpose.ROTATE_180) if {lossy} else picture
-    picture.save(sys.argv[4], "PNG")
-"""
-
-
-@pytest.mark.parametrize("lossy", [False, True])
-def test_flif_is_run_where_it_is_on_the_path(tmp_path, monkeypatch, lossy):
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(MissingFile, match="no program flif"):
-        classical.FLIF.made_by()
-    program = tmp_path / "flif"
-    program.write_text(FLIF.format(python=sys.executable, lossy=lossy))
-    program.chmod(program.stat().st_mode | stat.S_IEXEC)
-    assert classical.FLIF.made_by() == "FLIF 0.4 (made up), defaults"
-    pixels = np.arange(8 * 8 * 3, dtype=np.uint8).reshape(8, 8, 3)
-    if lossy:  # upside down twice is right again, so only one of the two calls may turn it
-        monkeypatch.setattr(classical, "read_image", lambda path: np.zeros_like(pixels))
-        with pytest.raises(ValueError, match="not lossless"):
-            classical.FLIF.file_bytes(pixels)
-    else:
-        assert classical.FLIF.file_bytes(pixels) > 50
-
-
-# ---- columns, published numbers, commands --------------------------------------------------------------------------
-
-
-def test_columns_know_whether_they_are_what_the_heading_says(tmp_path):
-    cifar10, imagenet32, kodak = make_columns(get_config(), "DIR", str(tmp_path))
-    assert cifar10.stand_in == "" and imagenet32.stand_in == "stand-in, not ImageNet32"
-    assert imagenet32.data == "tiny_imagenet32 validation"
-    true = dict(imagenet32.options) | dict(name="downsampled_imagenet/32x32")
-    assert dataclasses.replace(imagenet32, options=true).stand_in == ""
-    assert dataclasses.replace(cifar10, options=dict(cifar10.options) | dict(split="train")).stand_in
-    for i in range(1, 25):
-        Image.fromarray(PIXELS).save(tmp_path / f"kodim{i:02d}.png")
-    assert kodak.stand_in == "" and len(kodak.classical_images()) == 24 and kodak.models[0] == "photos-small"
-    (tmp_path / "kodim01.png").rename(tmp_path / "mine.png")
-    assert dataclasses.replace(kodak).stand_in == "stand-in, not Kodak"
-    assert all(column.stand_in for column in make_columns(QUICK, "", ""))
-
-
-def test_other_images_never_share_rows():
-    a, b = quick_column().classical_images(), quick_column(patch=64).classical_images()
-    assert a.digest == quick_column(n_classical=2).classical_images().digest != b.digest
-    with pytest.raises(RecError):
-        quick_column(kind="nonsense").classical_images()
-
-
-def test_every_published_number_is_shown_once():
-    published, rows = read_published(), make_rows(QUICK)
-    named = [row.published for row in rows if row.published]
-    assert sorted(named) == sorted(published["rows"]) and "2020" in published["source"]
-    assert len({row.id for row in rows}) == len(rows)
-    text = main_table(make_table(Plan(config={"n_samples": 1}), rows, table1.ROOT / "absent"))
-    for numbers in ("*54.96 (3.12)*", "*24.51 (3.56)*", "*3.67*", "*17.50 (3.00)*"):
-        assert text.count(numbers) == 1
-    assert "**" not in text  # nothing is measured
-
-
-def test_commands_name_no_folder_of_this_machine(tmp_path):
-    assert (
-        without_folders("--config.kodak.models=a,/home/me/runs/b.safetensors")
-        == "--config.kodak.models=a,PATH/b.safetensors"
-    )
-    assert without_folders("--config.imagenet32.name=downsampled_imagenet/32x32").endswith(
-        "=downsampled_imagenet/32x32"
-    )
-    command = public_command(tmp_path, ["--quick"], has_data_dir=True, has_kodak_dir=True)
-    assert command == "python -m experiments.table1 --workdir=WORKDIR --data_dir=DIR --kodak_dir=FOLDER --quick"
-
-
-# ---- comparisons, on made-up rows ----------------------------------------------------------------------------------
-
-
-def cell(row: str, **changes) -> Cell:
-    fields = dict(row=row, column="kodak", data="kodak", stand_in="", made_by="", n_images=2, rows_name="", model="m")
-    return Cell(**fields | changes)
-
-
-def rec_row(image: int, file_bytes: int) -> dict:
-    """1,000 dims; KL 1, ELBO 3 bits/dim."""
-    rates = dict.fromkeys(RATES, 0.0) | dict(elbo=3.0, kl=1.0, header=0.016, file=8 * file_bytes / 1000)
-    row = {f"{name}_bpd": rate for name, rate in rates.items()} | dict(image=image, n_dims=1000, mode=1)
-    return row | dict(file_bytes=file_bytes, encode_s=0.1, decode_s=0.2, peak_memory_bytes=2e9)
-
-
-def chain_row(image: int, net_bits: int, single_bits: int) -> dict:
-    row = dict(image=image, n_dims=1000, net_bits=net_bits, single_random_bits=single_bits, initial_bits=800)
-    row |= dict(single_jxl_bits=9000, jxl_bits=5900, n_jxl=2)
-    return row | dict(chain_images=100, elbo_bits=3000.0)
-
-
-def test_files_are_compared_with_bits_back_image_by_image():
-    measured = {
-        cell("rec"): [rec_row(0, 390), rec_row(1, 400)],
-        cell("hilloc"): [chain_row(0, 3060, 3500), chain_row(1, 3080, 3100)],
-        cell("hilloc", model="other"): [chain_row(0, 3010, 3500)],
-    }
-    checks = {check["what"]: check for check in make_checks(measured, coder_losses(measured, read_published()["rows"]))}
-    by_words = lambda *words: [c for what, c in checks.items() if all(word in what for word in words)]  # noqa: E731
-    (random,) = by_words("single image (random start)", "m")
-    assert not random["holds"] and "smaller on 1 of 2; at most 1.03" in random["measured"]
-    (jxl,) = by_words("single image (jxl start)")
-    assert jxl["holds"] and "2 of 2" in jxl["measured"]
-    (asymptotic,) = by_words("asymptotic rate")
-    assert asymptotic["measured"].startswith("9.0%") and asymptotic["holds"]  # (3120 + 3200 - 3060 - 3080) / 2000
-    over = {check["measured"]: check["holds"] for check in by_words("chains over the ELBO")}
-    assert over == {"+2.33%, chains of 100 images": False, "+0.33%, chains of 100 images": True}
-    (loss,) = by_words("coder loss")
-    assert loss["measured"] == "14.4%" and not loss["holds"]  # (3.16 - 0.016 - 3) / 1
-    (time,) = by_words("encoding")
-    assert time["measured"].startswith("0.144 ms per nat") and time["holds"]  # 0.1 s, 1000 bits
-    (memory,) = by_words("peak memory")
-    assert memory["measured"] == "2.00 GB" and memory["holds"]
-
-
-def test_bits_back_in_detail():
-    rows = [chain_row(0, 3060, 3500), chain_row(1, 3080, 3100)]
-    (details,) = bits_back_details({cell("hilloc"): rows})
-    assert details["bpd"] == dict(elbo=3.0, net=3.07, single_random=3.3, initial=0.8, on_jxl=3.1, collection=3.0)
-    (details,) = bits_back_details({cell("hilloc"): [rows[0], rows[1] | dict(single_jxl_bits=None, n_jxl=None)]})
-    assert details["bpd"]["on_jxl"] is None and details["bpd"]["net"] == 3.07
-
-
-def test_a_loss_stands_beside_the_papers():
-    measured = {cell("rec", column="cifar10"): [rec_row(0, 390)], cell("irec"): [rec_row(0, 400)]}
-    rec, irec = coder_losses(measured, read_published()["rows"])
-    assert rec["published_over_elbo"] == pytest.approx(0.177, abs=1e-3)
-    assert irec["published_over_elbo"] == pytest.approx(0.223, abs=1e-3)
-    assert rec["over_elbo"] == pytest.approx(0.04) and irec["coder_loss"] == pytest.approx(0.184)
-
-
-@pytest.mark.parametrize("n", [1, 99, 100, 250, 500])
-def test_chains_are_long_and_hold_every_image_once(n):
-    parts = chains(n)
-    assert sum(parts, []) == list(range(n)) and min(map(len, parts)) >= min(n, 100)
-
-
-# ---- the README and the command line -------------------------------------------------------------------------------
 
 
 def test_the_readme_is_written_between_its_markers(tmp_path):
