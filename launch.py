@@ -128,19 +128,26 @@ def _evaluators(config: ConfigDict) -> list:
 
 
 def _initial_params(config: ConfigDict):
-    """The parameters of config.train.initial_model, which must be of the config's own model."""
+    """The parameters of config.train.initial_model: of the config's network, under its likelihood or the paper's."""
     from rec_jax.codec.model_file import find_model_path, read_model_file
+    from rec_jax.core.prng import init_key
     from rec_jax.models import check_params, make_model
+    from rec_jax.models.widen import widen
 
     name = config.train.initial_model
     stored = read_model_file(find_model_path(name))
-    if stored.config.model != config.model:
+    theirs, ours = stored.config.model, config.model
+    same_network = all(theirs[field] == ours[field] for field in ("kind", "levels"))
+    if theirs != ours and not (same_network and theirs.likelihood == "logistic"):
         raise ConfigError(
-            f"train.initial_model={name!r} is a model of {stored.config.model.to_dict()}, the config's model section "
-            f"is {config.model.to_dict()}: make them equal or give another model"
+            f"train.initial_model={name!r} is a model of {theirs.to_dict()}, the config's model section is "
+            f"{ours.to_dict()}: make them equal (of a model with likelihood 'logistic', only kind and levels) or give "
+            f"another model"
         )
-    check_params(make_model(config.model), stored.params, name)
-    return stored.params
+    check_params(make_model(theirs), stored.params, name)
+    if theirs == ours:
+        return stored.params
+    return widen(stored.params, make_model(ours).likelihood, init_key(config.seed))
 
 
 def _load_sweep() -> list[dict]:

@@ -17,8 +17,8 @@ def get_config(argument: str = ""):
     """The shipped model of configs/cifar10_small.py, trained further on crops as large as the codec's tiles."""
     config = choose_coder(base(), "tree")
     config.data.update(dict(kind="folder", name="photographs", patch=64, patches_per_image=256))
-    config.model.levels = ((2, 2, 32, 16), (4, 2, 48, 16))
-    config.train.update(dict(initial_model="cifar10-small", n_steps=2_500, batch_size=8, learning_rate=3e-4))
-    config.train.update(dict(warmup_steps=100, schedule="cosine", cosine_steps=2_500, decay_steps=()))
-    config.train.update(dict(evaluate_every=1_250, save_every=250, log_every=100))
+    config.model.update(dict(levels=((2, 2, 32, 16), (4, 2, 48, 16)), likelihood="colour_mixture", n_components=3))
+    config.train.update(dict(initial_model="cifar10-small", n_steps=16_000, batch_size=8, learning_rate=1e-3))
+    config.train.update(dict(warmup_steps=100, schedule="cosine", cosine_steps=16_000, decay_steps=()))
+    config.train.update(dict(evaluate_every=2_000, save_every=500, log_every=100))
     return with_argument(config, argument)

@@ -36,6 +36,13 @@ class Likelihood(Protocol):
     def init(self, x: jax.Array) -> dict[str, jax.Array]:
         """Parameters shared by all pixels, from a first batch of scaled pixels x [B, H, W, 3]."""
 
+    def from_logistic(self, shared: dict[str, jax.Array]) -> tuple[dict[str, jax.Array], list[int | None]]:
+        """How to go on from a network trained under `Logistic`: see models.widen.
+
+        Returns own shared parameters that stand for its `shared`, and for each own output the one of its 3 outputs
+        that it starts as, or None if it starts at 0.
+        """
+
     def components(self, shared, outputs, x, channel: int, xp=jnp) -> Mixture:
         """Mixture of `channel` given x[..., :channel]; outputs [..., n_outputs], x [..., 3] scaled pixels."""
 
@@ -48,6 +55,9 @@ class Logistic:
 
     def init(self, x):
         return {"log_scale": matching_log_scale(x)}
+
+    def from_logistic(self, shared):
+        return shared, [0, 1, 2]
 
     def components(self, shared, outputs, x, channel, xp=jnp):
         loc = outputs[..., channel, None]
@@ -63,6 +73,9 @@ class PixelScaleLogistic:
 
     def init(self, x):
         return {"log_scale": matching_log_scale(x)}
+
+    def from_logistic(self, shared):
+        return shared, [0, 1, 2, None, None, None]
 
     def components(self, shared, outputs, x, channel, xp=jnp):
         loc = outputs[..., channel, None]
@@ -89,6 +102,12 @@ class ColourMixture:
             "log_scale": jnp.full((self.n_components,), matching_log_scale(x)),
             "loc": jnp.linspace(-0.2, 0.2, self.n_components) if self.n_components > 1 else jnp.zeros(1),
         }
+
+    def from_logistic(self, shared):
+        n = self.n_components  # components of one loc differ by their scales, over a factor of e^2
+        spread = jnp.linspace(-1.0, 1.0, n) if n > 1 else jnp.zeros(1)
+        sources = [None] * 3 * n + [0] * n + [1] * n + [2] * n + [None] * 6 * n
+        return {"log_scale": shared["log_scale"] + spread, "loc": jnp.zeros(n)}, sources
 
     def components(self, shared, outputs, x, channel, xp=jnp):
         part = outputs.reshape(*outputs.shape[:-1], 12, self.n_components)
