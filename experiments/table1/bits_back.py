@@ -55,7 +55,8 @@ class BitsBack:
     def _job(self, column: Column, model: str, images: Images) -> Job:
         rec = loaded_codec(model, "default")
         codec = BitsBackCodec(rec.model, rec.params, rec.model_id)
-        made_by = f"bits-back with ANS, {codec.bin_bits} bits a bin, posteriors to {codec.posterior_bits} bits"
+        precisions = f"{codec.bin_bits} bits a bin, posteriors to {codec.posterior_bits} bits"
+        made_by = f"bits-back with ANS, {precisions}, an image at once"
         key = codec_key(made_by, model, images, self.seed)
         cell = Cell(
             self.id, column.id, column.data, column.stand_in, made_by, len(images),

@@ -62,8 +62,9 @@ class Rec:
         codec = _codec(model, self.preset, tuple(sorted(self.options.items())) if self.options else None, column)
         made_by = f"{codec.coder!r}, {codec.step_counts!r}"
         key = codec_key(made_by, model, images, self.seed)
+        shown = f"{codec.coder!r}, {tiling(codec, images[0])}"
         cell = Cell(
-            self.id, column.id, column.data, column.stand_in, repr(codec.coder), len(images),
+            self.id, column.id, column.data, column.stand_in, shown, len(images),
             rows_name(column.id, self.id, key), Path(model).stem, crop, main=self.crops or not crop,
         )  # fmt: skip
 
@@ -118,10 +119,20 @@ def batches(numbers: list[int], image: np.ndarray, codec: LosslessCodec) -> list
 
     Fewer images than fill one go one by one: the encoder would search a whole batch for them.
     """
-    n_tiles = len(list(tiles(*image.shape[:2], codec.tile_side(image))))
-    size = max(1, BATCH_SIZE // n_tiles)
+    size = max(1, BATCH_SIZE // _n_tiles(codec, image))
     size = 1 if len(numbers) < size else size
     return [numbers[first : first + size] for first in range(0, len(numbers), size)]
+
+
+def tiling(codec: LosslessCodec, image: np.ndarray) -> str:
+    """How much of an image of this size is coded at once, which bounds the memory."""
+    side, n_tiles = codec.tile_side(image), _n_tiles(codec, image)
+    each = f"{n_tiles} tiles of {side}x{side} an image, each coded by itself" if n_tiles > 1 else "an image is one tile"
+    return f"{each}; at most {BATCH_SIZE} tiles a search"
+
+
+def _n_tiles(codec: LosslessCodec, image: np.ndarray) -> int:
+    return len(list(tiles(*image.shape[:2], codec.tile_side(image))))
 
 
 @functools.cache

@@ -10,12 +10,17 @@ _LEGEND = (
     "**Bold**: measured here. *Italics*: published. Brackets: the rate over a long chain of images, not a single one."
 )
 
+TILES_NOTE = (
+    "Our files code a picture in tiles, a fixed number of them at a time, so that memory does not grow with the "
+    "picture; 'made by' says how many. HiLLoC has an image, or its crop, in memory at once."
+)
+
 
 def to_markdown(table: dict[str, Any]) -> str:
     """table1.md."""
     parts = [f"# {table['table']}", main_table(table), legend(table)]
     if table["coder_losses"]:
-        parts += ["## What our coders lose", plain_table(loss_lines(table))]
+        parts += ["## What our coders lose", plain_table(loss_lines(table)), TILES_NOTE]
     if table["bits_back"]:
         parts += ["## Bits-back in detail", plain_table(bits_back_lines(table))]
     if table["checks"]:

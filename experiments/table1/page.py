@@ -8,6 +8,7 @@ from typing import Any
 
 from experiments.table1.markdown import (
     STAND_IN_MARK,
+    TILES_NOTE,
     bits_back_lines,
     check_lines,
     loss_lines,
@@ -106,6 +107,7 @@ def _sections(table: dict[str, Any]) -> Iterator[str]:
     ):
         if table[name]:
             yield f"<h2>{title}</h2>{_plain_table(lines)}"
+            yield f"<p>{_text(TILES_NOTE)}</p>" if name == "coder_losses" else ""
 
 
 def _cards(table: dict[str, Any], column: str, workdir: Path) -> Iterator[str]:

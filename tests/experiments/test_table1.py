@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from configs.table1 import get_config
@@ -38,6 +39,13 @@ def measured(model, tmp_path_factory):
     ]
     assert table1.main(words) == 0
     return workdir, words
+
+
+def test_the_tiling_is_told(model):
+    codec = learned.loaded_codec(model, "default")
+    kodak = "96 tiles of 64x64 an image, each coded by itself; at most 16 tiles a search"
+    assert learned.tiling(codec, np.zeros((512, 768, 3), np.uint8)) == kodak
+    assert learned.tiling(codec, PIXELS).startswith("an image is one tile")
 
 
 # ---- a whole run ---------------------------------------------------------------------------------------------------

@@ -49,6 +49,9 @@ def test_a_run_starts_from_a_model_and_resumes_without_it(config, tmp_path):
     jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-6), restore_params(tmp_path / "two"), start)
     launch.export(further, tmp_path / "two", tmp_path / "two.safetensors")
     assert read_model_file(tmp_path / "two.safetensors").config.train.initial_model == "one.safetensors"
+    richer = with_overrides(further, {"model.likelihood": "colour_mixture", "train.n_steps": 1})
+    launch.train(richer, tmp_path / "richer")  # from the same network under the paper's likelihood
+    jax.tree.map(np.testing.assert_array_equal, restore_params(tmp_path / "richer")["up"], start["up"])
     path.unlink()
     launch.train(with_overrides(further, {"train.n_steps": 3}), tmp_path / "two")
     with pytest.raises(MissingFile, match="no model .*one.safetensors"):
