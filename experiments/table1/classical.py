@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.metadata
+import re
 import shutil
 import subprocess
 import tempfile
@@ -19,6 +20,7 @@ from rec_jax.codec.image_io import read_image, write_png
 from rec_jax.core.errors import MissingFile
 from rec_jax.core.units import bits_to_bpd
 
+_FLIF_PROGRAMS = ("flif", "flif-wasm")  # the second is npm's
 JXL_EFFORT = 9  # of libjxl, 1 to 10; 10 takes many times as long and makes small images larger
 
 
@@ -96,23 +98,31 @@ def _imagecodecs():
     return imagecodecs
 
 
+def flif_program() -> str:
+    """The name on the PATH: FLIF's own program, or its build for Node.js. MissingFile where there is neither."""
+    if name := next(filter(shutil.which, _FLIF_PROGRAMS), None):
+        return name
+    raise MissingFile("no program flif on the PATH; build it from its sources, or run: npm install -g flif-wasm")
+
+
 def flif_made_by() -> str:
-    """Raises MissingFile where there is no `flif` on the PATH: no package registry has it."""
-    if not shutil.which("flif"):
-        raise MissingFile("no program flif on the PATH; build it from its sources")
-    first, *_ = subprocess.run(["flif", "--version"], capture_output=True, text=True).stdout.splitlines() or ["flif"]
-    return f"{first.strip()}, defaults"
+    """Raises MissingFile as flif_program does."""
+    program = flif_program()
+    banner = subprocess.run([program, "--version"], capture_output=True, text=True).stdout
+    found = re.search(r"FLIF \(Free Lossless Image Format\) (.+)", banner)
+    return f"FLIF {found[1].strip() if found else 'of an unknown version'}, program {program}, defaults"
 
 
 def flif_bytes(pixels: np.ndarray) -> int:
     """Size of the picture as a FLIF file of the program's default settings."""
+    program = flif_program()
     with tempfile.TemporaryDirectory() as name:
         png, flif, back = (Path(name) / file for file in ("in.png", "out.flif", "back.png"))
         write_png(png, pixels)
         for words in (["-e", "--overwrite", png, flif], ["-d", "--overwrite", flif, back]):
-            done = subprocess.run(["flif", *words], capture_output=True, text=True)
+            done = subprocess.run([program, *words], capture_output=True, text=True)
             if done.returncode:
-                raise OSError(f"flif {words[0]} failed: {done.stderr.strip() or done.returncode}")
+                raise OSError(f"{program} {words[0]} failed: {done.stderr.strip() or done.returncode}")
         if not np.array_equal(read_image(back), pixels):
             raise ValueError("flif is not lossless here; its size does not count")
         return flif.stat().st_size

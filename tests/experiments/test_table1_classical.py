@@ -38,7 +38,7 @@ FLIF = """#!{python}
 import sys
 from PIL import Image
 if sys.argv[1] == "--version":
-    print("FLIF 0.4 (made up)")
+    print("  ____ _(_)____\\n (___ | | | ___)   FLIF (Free Lossless Image Format) 0.4 [made up]\\n")
 else:
     picture = Image.open(sys.argv[3])
     picture.load()
@@ -47,15 +47,15 @@ else:
 """
 
 
-@pytest.mark.parametrize("lossy", [False, True])
-def test_flif_is_run_where_it_is_on_the_path(tmp_path, monkeypatch, lossy):
+@pytest.mark.parametrize("name, lossy", [("flif", False), ("flif", True), ("flif-wasm", False)])
+def test_flif_is_run_where_it_is_on_the_path(tmp_path, monkeypatch, name, lossy):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(MissingFile, match="no program flif"):
         classical.FLIF.made_by()
-    program = tmp_path / "flif"
+    program = tmp_path / name
     program.write_text(FLIF.format(python=sys.executable, lossy=lossy))
     program.chmod(program.stat().st_mode | stat.S_IEXEC)
-    assert classical.FLIF.made_by() == "FLIF 0.4 (made up), defaults"
+    assert classical.FLIF.made_by() == f"FLIF 0.4 [made up], program {name}, defaults"
     pixels = np.arange(8 * 8 * 3, dtype=np.uint8).reshape(8, 8, 3)
     if lossy:  # upside down twice is right again, so only one of the two calls may turn it
         monkeypatch.setattr(classical, "read_image", lambda path: np.zeros_like(pixels))
