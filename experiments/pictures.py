@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from rec_jax.core.errors import RecError
 from rec_jax.data.embedded import embedded_patches, read_photograph
 
 N_PATCHES = 16  # with the 16 tiles of the two crops: one batch of the codec's encoder each
@@ -52,5 +53,5 @@ def _saved_bytes(pixels: np.ndarray, kind: str, **settings) -> int:
     Image.fromarray(pixels).save(buffer, kind, **settings)
     with Image.open(io.BytesIO(buffer.getvalue())) as picture:
         if not np.array_equal(np.asarray(picture.convert("RGB")), pixels):
-            raise ValueError(f"Pillow's {kind} is not lossless here; its size does not count")
+            raise RecError(f"Pillow's {kind} is not lossless here; its size does not count")
     return buffer.tell()

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from experiments.pictures import png_bytes, webp_bytes
 from experiments.table1.cells import Cell, Job, append_missing, rows_name
 from experiments.table1.columns import Column
-from rec_jax.codec.image_io import read_image, write_png
-from rec_jax.core.errors import MissingFile
+from rec_jax.codec.image_io import write_png
+from rec_jax.core.errors import MissingFile, RecError
 from rec_jax.core.units import bits_to_bpd
 
 _FLIF_PROGRAMS = ("flif", "flif-wasm")  # the second is npm's
@@ -86,7 +87,7 @@ def jxl_file(pixels: np.ndarray) -> bytes:
     imagecodecs = _imagecodecs()
     data = imagecodecs.jpegxl_encode(pixels, lossless=True, effort=JXL_EFFORT, usecontainer=False)
     if not np.array_equal(imagecodecs.jpegxl_decode(data), pixels):
-        raise ValueError("JPEG XL is not lossless here; its size does not count")
+        raise RecError("JPEG XL is not lossless here; its size does not count")
     return data
 
 
@@ -123,9 +124,15 @@ def flif_bytes(pixels: np.ndarray) -> int:
             done = subprocess.run([program, *words], capture_output=True, text=True)
             if done.returncode:
                 raise OSError(f"{program} {words[0]} failed: {done.stderr.strip() or done.returncode}")
-        if not np.array_equal(read_image(back), pixels):
-            raise ValueError("flif is not lossless here; its size does not count")
+        if not np.array_equal(_rgb(back), pixels):
+            raise RecError("flif is not lossless here; its size does not count")
         return flif.stat().st_size
+
+
+def _rgb(path: Path) -> np.ndarray:
+    """uint8 [H, W, 3]; FLIF decodes a picture whose channels are equal to a grey PNG."""
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB"))
 
 
 JXL = Classical("jxl", jxl_made_by, jxl_bytes)
