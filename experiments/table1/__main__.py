@@ -7,8 +7,8 @@ python -m experiments.table1 --workdir=runs/table1_quick --quick                
 python -m experiments.table1 --workdir=... --config.kodak.models=runs/photos/model.safetensors
 
 DIR is a TFDS folder (python -m rec_jax.data.prepare), FOLDER holds Kodak's PNGs. What is not there is "not run". A
-killed run resumes; numbers of other data, weights, coders or code are never mixed. Writes WORKDIR/table1.md, .json and
-.html after every cell.
+killed run resumes; a number is never the mean of rows of other data, weights, coders or code. Writes WORKDIR/table1.md,
+.json and .html after every cell.
 """
 
 import argparse
@@ -51,6 +51,7 @@ def _run(arguments: argparse.Namespace, words: list[str]) -> int:
         run_jobs,
         write_samples,
     )
+    from experiments.table1.workdir_lock import locked
     from rec_jax.core.compilation import enable_compilation_cache
 
     workdir = arguments.workdir
@@ -62,15 +63,16 @@ def _run(arguments: argparse.Namespace, words: list[str]) -> int:
     config = _load_config(arguments.quick, words)
     columns, rows = list(make_columns(config, arguments.data_dir, arguments.kodak_dir)), make_rows(config)
     pairs = chosen(arguments.only, rows, columns)
-    plan = read_plan(workdir) if arguments.only and (workdir / "cells.json").is_file() else Plan()
-    flag_words = ["--quick"] * arguments.quick + words
-    plan.command = public_command(workdir, flag_words, bool(arguments.data_dir), bool(arguments.kodak_dir))
-    plan.config = public_config(config.to_dict())
-    jobs = plan_jobs(plan, pairs, plan.command, _say)
-    plan.write(workdir)
-    write_samples({column.id: column for _, column in pairs}.values(), config.n_samples, workdir)
-    n_failed = run_jobs(plan, jobs, workdir, _say, lambda: draw(plan, rows, workdir, None, quiet=True))
-    draw(plan, rows, workdir, arguments.readme)
+    with locked(workdir):
+        plan = read_plan(workdir) if arguments.only and (workdir / "cells.json").is_file() else Plan()
+        flag_words = ["--quick"] * arguments.quick + words
+        plan.command = public_command(workdir, flag_words, bool(arguments.data_dir), bool(arguments.kodak_dir))
+        plan.take_config(public_config(config.to_dict()))
+        jobs = plan_jobs(plan, pairs, plan.command, _say)
+        plan.write(workdir)
+        write_samples({column.id: column for _, column in pairs}.values(), config.n_samples, workdir)
+        n_failed = run_jobs(plan, jobs, workdir, _say, lambda: draw(plan, rows, workdir, None, quiet=True))
+        draw(plan, rows, workdir, arguments.readme)
     return int(n_failed > 0)
 
 

@@ -2,18 +2,17 @@
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
 from experiments.table1.cells import Cell, Job, rows_name
-from experiments.table1.classical import jxl_file
+from experiments.table1.classical import JXL, jxl_file
+from experiments.table1.code_digest import files_digest
 from experiments.table1.columns import Column, Images
-from experiments.table1.learned import codec_key, loaded_codec
-from experiments.timing import peak_memory_bytes
+from experiments.table1.learned import codec_key, loaded_codec, model_title
 from rec_jax.codec.bits_back import BitsBackCodec
 from rec_jax.codec.bits_back_costs import evaluate_chain
 from rec_jax.core.errors import MissingFile
@@ -34,10 +33,10 @@ class BitsBack:
     id: str
     seed: int
 
-    def jobs(self, column: Column) -> list[Job]:
-        """Raises a RecError if data or a model are not there."""
+    def jobs(self, column: Column) -> Iterator[Job]:
+        """Raises a RecError when it comes to data or a model that are not there."""
         images = column.cropped_images() if column.crop else column.learned_images()
-        return [self._job(column, model, images) for model in column.models]
+        return (self._job(column, model, images) for model in column.models)
 
     def rates(self, rows: Sequence[dict[str, Any]]) -> dict[str, float]:
         """Bits per dimension: 'single' with its whole random start, 'asymptotic' a chain's net rate."""
@@ -58,9 +57,10 @@ class BitsBack:
         precisions = f"{codec.bin_bits} bits a bin, posteriors to {codec.posterior_bits} bits"
         made_by = f"bits-back with ANS, {precisions}, an image at once"
         key = codec_key(made_by, model, images, self.seed)
+        key |= {"measured_by": files_digest(__file__), "start": _jxl_or_none()}
         cell = Cell(
-            self.id, column.id, column.data, column.stand_in, made_by, len(images),
-            rows_name(column.id, self.id, key), Path(model).stem, column.crop,
+            self.id, column.id, column.data, column.stand_in, made_by, len(images), rows_name(column.id, self.id, key),
+            model_title(model), key["model"], column.crop,
         )  # fmt: skip
         return Job(cell, functools.partial(self._measure, codec, images))
 
@@ -69,7 +69,7 @@ class BitsBack:
         for numbers in chains(len(images)):
             if not rows.keys() >= set(numbers):
                 for row in self._chain_rows(codec, np.stack([images[i] for i in numbers]), numbers):
-                    rows[row["image"]] = {**row, **stamp, "jax": jax.__version__}
+                    rows[row["image"]] = {**row, **stamp()}
                 write_rows(path, rows.values())  # a chain is whole or not at all
                 progress(len(numbers))
 
@@ -77,7 +77,6 @@ class BitsBack:
         cost = evaluate_chain(codec, images, _jxl_files(images), self.seed)
         elbo = image_elbo(codec.model, codec.params, images, numbers, self.seed, batch_size=4)
         shared = {"chain_images": len(numbers), "encode_s": cost.encode_s, "decode_s": cost.decode_s}
-        shared["peak_memory_bytes"] = peak_memory_bytes()
         return [
             {"image": number, "n_dims": image.size, **one._asdict(), "elbo_bits": float(elbo_bits), **shared}
             for number, image, one, elbo_bits in zip(numbers, images, cost.images, elbo.elbo_bits, strict=True)
@@ -88,6 +87,14 @@ def chains(n_images: int) -> list[list[int]]:
     """Numbers 0 ... n_images - 1 in chains of CHAIN_IMAGES or a few more, or in one of all where there are fewer."""
     parts = np.array_split(np.arange(n_images), max(1, n_images // CHAIN_IMAGES))
     return [part.tolist() for part in parts]
+
+
+def _jxl_or_none() -> str | None:
+    """Which JPEG XL makes the other start, None where there is none."""
+    try:
+        return JXL.made_by()
+    except MissingFile:
+        return None
 
 
 def _jxl_files(images: np.ndarray) -> list[bytes] | None:

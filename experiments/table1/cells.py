@@ -12,12 +12,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import jax
 from tqdm import tqdm
 
+from experiments.timing import peak_memory_bytes
 from rec_jax.core.json_rows import read_rows, write_rows
 from rec_jax.version import __version__
 
 ROOT = Path(__file__).resolve().parents[2]
+Stamp = Callable[[], dict[str, Any]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +35,7 @@ class Cell:
     n_images: int  # that are wanted
     rows_name: str  # of the file of rows, which names everything that they depend on
     model: str = ""
+    weights: str = ""  # digest of the model file: cells are compared where this is equal, whatever the file's name is
     crop: int = 0  # side of the centre crops that were coded; 0: whole images
     main: bool = True  # False: measured for a comparison, and not shown in the table itself
 
@@ -40,20 +44,20 @@ class Cell:
         return f"{self.column}/{self.row}"
 
     def rows(self, workdir: Path) -> list[dict[str, Any]]:
-        """What has been measured so far, in the order of the images."""
-        rows = [row for row in read_rows(rows_path(workdir, self.rows_name)) if row["image"] < self.n_images]
-        return sorted(rows, key=lambda row: row["image"])
+        """What has been measured so far, one row per image, in the order of the images."""
+        of_image = {row["image"]: row for row in read_rows(rows_path(workdir, self.rows_name))}
+        return [of_image[image] for image in sorted(of_image) if image < self.n_images]
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
     """A cell and how to measure it: measure(path, stamp, progress) appends the rows that `path` lacks.
 
-    stamp: fields for every row.  progress: to be called with the number of images done since the last call.
+    stamp: gives fields for a row when it is measured.  progress: takes the number of images done since its last call.
     """
 
     cell: Cell
-    measure: Callable[[Path, Mapping[str, Any], Callable[[int], None]], None]
+    measure: Callable[[Path, Stamp, Callable[[int], None]], None]
 
     def run(self, workdir: Path) -> None:
         """Measures what is missing."""
@@ -66,7 +70,7 @@ class Job:
         title = " ".join(filter(None, (self.cell.where(), self.cell.model)))
         bar = tqdm(desc=title, total=self.cell.n_images, initial=n_done, unit="image", mininterval=every_s)
         with bar:
-            self.measure(path, stamp(), bar.update)
+            self.measure(path, make_stamp(), bar.update)
 
 
 def rows_path(workdir: Path, rows_name: str) -> Path:
@@ -81,26 +85,31 @@ def rows_name(column: str, row: str, key: Mapping[str, Any]) -> str:
 
 
 def append_missing(path: Path, n_images: int, measure_one: Callable[[int], Mapping[str, Any]], stamp, progress) -> None:
-    """Rows {'image': i, **measure_one(i), **stamp} for every i below n_images that the file lacks, one by one."""
+    """Rows {'image': i, **measure_one(i), **stamp()} for every i below n_images that the file lacks, one by one."""
     rows = read_rows(path)
     write_rows(path, rows)  # without a last row that a kill cut off
     done = {row["image"] for row in rows}
     with path.open("a", encoding="utf-8") as out:
         for i in (i for i in range(n_images) if i not in done):
-            out.write(json.dumps({"image": i, **measure_one(i), **stamp}) + "\n")
+            out.write(json.dumps({"image": i, **measure_one(i), **stamp()}) + "\n")
             out.flush()
             progress(1)
 
 
-def stamp() -> dict[str, Any]:
-    """What every row says of where and when it was measured, and how much memory the program had needed until then."""
-    return {
+def make_stamp() -> Stamp:
+    """What every row says of where and when it was measured, and of the most memory the program had needed by then."""
+    run = {
         "git": git_hash(),
         "rec_jax": __version__,
+        "jax": jax.__version__,
         "device": f"{os.cpu_count()} x {_processor()}",
         "python": platform.python_version(),
-        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M"),
     }
+    return lambda: {**run, "date": _now(), "peak_memory_bytes": peak_memory_bytes()}
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def git_hash() -> str:

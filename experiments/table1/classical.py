@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from experiments.pictures import png_bytes, webp_bytes
+from experiments import pictures
 from experiments.table1.cells import Cell, Job, append_missing, rows_name
+from experiments.table1.code_digest import files_digest
 from experiments.table1.columns import Column
 from rec_jax.codec.image_io import write_png
 from rec_jax.core.errors import MissingFile, RecError
@@ -40,7 +41,8 @@ class Classical:
     def jobs(self, column: Column) -> list[Job]:
         """Raises a RecError if the data or the program are not there."""
         made_by, images = self.made_by(), column.classical_images()
-        name = rows_name(column.id, self.id, {"made_by": made_by, "images": images.digest})
+        key = {"made_by": made_by, "images": images.digest, "code": files_digest(__file__, pictures.__file__)}
+        name = rows_name(column.id, self.id, key)
         cell = Cell(self.id, column.id, column.data, column.stand_in, made_by, len(images), name)
 
         def measure(path, stamp, progress):
@@ -67,8 +69,8 @@ def pillow_settings(settings: str) -> Callable[[], str]:
     return lambda: f"Pillow {importlib.metadata.version('pillow')}, {settings}"
 
 
-PNG = Classical("png", pillow_settings("optimize, level 9"), png_bytes)
-WEBP = Classical("webp", pillow_settings("lossless, quality 75, smallest of methods 0-6"), webp_bytes)
+PNG = Classical("png", pillow_settings("optimize, level 9"), pictures.png_bytes)
+WEBP = Classical("webp", pillow_settings("lossless, quality 75, smallest of methods 0-6"), pictures.webp_bytes)
 
 
 def jxl_made_by() -> str:

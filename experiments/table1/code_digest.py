@@ -1,4 +1,4 @@
-"""A fingerprint of the code that decides which bits a file has: rows of other code are never taken for today's."""
+"""Fingerprints of the code that makes a row's numbers: rows of other code are never taken for today's."""
 
 import ast
 import functools
@@ -7,16 +7,21 @@ from pathlib import Path
 
 import rec_jax
 
-_ROOMS = ("codec", "coders", "core", "entropy", "models")
+_ROOMS = ("codec", "coders", "core", "entropy", "evaluate", "models")
 
 
 @functools.cache
 def code_digest() -> str:
-    """16 hex digits of the syntax trees of the codec's packages, without comments and docstrings."""
-    package, digest = Path(rec_jax.__file__).parent, hashlib.sha256()
-    for room in _ROOMS:
-        for path in sorted((package / room).glob("*.py")):
-            digest.update(path.name.encode() + source_digest(path.read_text(encoding="utf-8")))
+    """files_digest of the packages that decide which bits a file has, and of what measures it."""
+    package = Path(rec_jax.__file__).parent
+    return files_digest(*(path for room in _ROOMS for path in sorted((package / room).glob("*.py"))))
+
+
+def files_digest(*paths: str | Path) -> str:
+    """16 hex digits of the syntax trees of source files, without comments and docstrings."""
+    digest = hashlib.sha256()
+    for path in map(Path, paths):
+        digest.update(path.name.encode() + source_digest(path.read_text(encoding="utf-8")))
     return digest.hexdigest()[:16]
 
 

@@ -24,6 +24,7 @@ def _loss(cell: Cell, rows: list[dict[str, Any]], published: dict[str, Any]) -> 
     return {
         **_identity(cell),
         "n_images": summary.n_images,
+        "n_images_wanted": cell.n_images,
         "n_stored": summary.n_stored,
         "bpd": summary.rates_bpd,
         "coder_loss": summary.coder_loss,
@@ -36,8 +37,8 @@ def bits_back_details(measured: dict[Cell, list[dict[str, Any]]]) -> list[dict[s
     """One entry per measured cell of bits-back; bits per dimension, mean over the images.
 
     single_random: a message with one image, its random start included; initial: that start.
-    on_jxl: what an image adds to other images' JPEG XL files, which start the message; n_jxl: how many files it takes;
-    collection: the message with all of them, per image. None where there was no JPEG XL.
+    single_jxl: a message with one image and the JPEG XL files of others that start it; n_jxl: how many files it takes;
+    on_jxl: what of it is more than those files; collection: the message per image in it. None without JPEG XL.
     """
     return [_details(cell, rows) for cell, rows in measured.items() if cell.row == "hilloc"]
 
@@ -50,12 +51,13 @@ def _details(cell: Cell, rows: list[dict[str, Any]]) -> dict[str, Any]:
     if len(on_files) == len(rows):
         on_jxl_bits = sum(row["single_jxl_bits"] - row["jxl_bits"] for row in rows)
         collection_bits = sum(row["single_jxl_bits"] / (row["n_jxl"] + 1) for row in rows)
-        bpd |= {"on_jxl": bits_to_bpd(on_jxl_bits, n_dims), "collection": bits_to_bpd(collection_bits, n_dims)}
+        bits = {"single_jxl": sum(row["single_jxl_bits"] for row in rows), "on_jxl": on_jxl_bits}
+        bpd |= {name: bits_to_bpd(n, n_dims) for name, n in (bits | {"collection": collection_bits}).items()}
     return {
         **_identity(cell),
         "n_images": len(rows),
         "chain_images": min(row["chain_images"] for row in rows),
-        "bpd": {"on_jxl": None, "collection": None, **bpd},
+        "bpd": {"single_jxl": None, "on_jxl": None, "collection": None, **bpd},
         "n_jxl": sum(row["n_jxl"] for row in on_files) / len(on_files) if on_files else None,
     }
 

@@ -18,30 +18,24 @@ _TRUE_DATA = {
     "imagenet32": ("downsampled_imagenet/32x32", "validation"),
     "kodak": ("kodak", "test"),
 }
+_TRUE_SIZES = {"cifar10": 10_000, "imagenet32": 49_999}  # images, where a copy may lack some
+_KODAK_SHAPES = {(512, 768, 3), (768, 512, 3)}
 _KODAK_FILES = [f"kodim{i:02d}" for i in range(1, 25)]
 
 
 @dataclasses.dataclass(frozen=True)
 class Images:
-    """The first n_images of a source, read when asked for."""
+    """The first n_images of a source, read when asked for. digest: of all its images; others never share rows."""
 
     source: ImageSource
     n_images: int
+    digest: str
 
     def __len__(self) -> int:
         return self.n_images
 
     def __getitem__(self, index: int) -> np.ndarray:
         return self.source[index]
-
-    @functools.cached_property
-    def digest(self) -> str:
-        """Of the source's length, first and last image: other images never share rows of results."""
-        digest = hashlib.sha256(str(len(self.source)).encode())
-        for index in (0, len(self.source) - 1):
-            image = self.source[index]
-            digest.update(str(image.shape).encode() + np.ascontiguousarray(image).tobytes())
-        return digest.hexdigest()[:16]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,15 +59,23 @@ class Column:
 
     @property
     def models(self) -> list[str]:
-        """Names or paths, the main one first."""
-        return [name.strip() for name in self.options["models"].split(",") if name.strip()]
+        """Names or paths, the main one first; ConfigError if there is none."""
+        names = [name.strip() for name in self.options["models"].split(",") if name.strip()]
+        if not names:
+            raise ConfigError(f"config.{self.id}.models is empty; name a shipped model or a model file")
+        return names
 
-    @property
+    @functools.cached_property
     def data(self) -> str:
-        """What the images are called wherever a number of them appears."""
+        """What the images are called wherever a number of them appears, and how many are missing of a known set."""
         if self.options["kind"] == "embedded":
             return f"embedded photographs, {self.options['patch']}x{self.options['patch']}"
-        return "kodak" if self.folder else f"{self.options['name']} {self.options['split']}"
+        if self.folder:
+            return "kodak"
+        name, whole = f"{self.options['name']} {self.options['split']}", _TRUE_SIZES.get(self.id)
+        if self.stand_in or whole in (None, len(self._source)):
+            return name
+        return f"{name} ({len(self._source):,} of its {whole:,} images)"
 
     @functools.cached_property
     def stand_in(self) -> str:
@@ -90,7 +92,7 @@ class Column:
 
     def cropped_images(self) -> Images:
         """Their centre crops; only where `crop` is set."""
-        return self._first(CenterCrops(self._source, self.crop), self.options["n_learned"])
+        return self._first(CenterCrops(self._source, self.crop), self.options["n_learned"], self.crop)
 
     def training_images(self, n_images: int) -> np.ndarray:
         """uint8 [n_images, side, side, 3] of the training split, or of embedded photographs where there is none."""
@@ -114,14 +116,23 @@ class Column:
             dict(kind="tfds", name=name, split_test=self.options["split"], data_dir=self.data_dir), "test"
         )
 
-    def _first(self, source: ImageSource, n_images: int) -> Images:
-        return Images(source, min(n_images or len(source), len(source)))
+    @functools.cached_property
+    def _digest(self) -> str:
+        digest = hashlib.sha256()
+        for index in range(len(self._source)):
+            image = self._source[index]
+            digest.update(str(image.shape).encode() + np.ascontiguousarray(image).tobytes())
+        return digest.hexdigest()[:16]
+
+    def _first(self, source: ImageSource, n_images: int, crop: int = 0) -> Images:
+        return Images(source, min(n_images or len(source), len(source)), f"{self._digest} crop {crop}")
 
     def _is_true(self) -> bool:
         if self.options["kind"] != "tfds":
             return False
         if self.folder:
-            return [Path(path).stem for path in self._source.paths] == _KODAK_FILES
+            shapes = {self._source[i].shape for i in range(len(self._source))}
+            return shapes <= _KODAK_SHAPES and [Path(path).stem for path in self._source.paths] == _KODAK_FILES
         return (self.options["name"].partition(":")[0], self.options["split"]) == _TRUE_DATA[self.id]
 
 

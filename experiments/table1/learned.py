@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ import rec_jax
 from experiments.table1.cells import Cell, Job, rows_name
 from experiments.table1.code_digest import code_digest
 from experiments.table1.columns import Column, Images
-from experiments.timing import peak_memory_bytes
 from rec_jax.codec.calibrate import calibrate_step_counts
 from rec_jax.codec.lossless import BATCH_SIZE, LosslessCodec
 from rec_jax.codec.model_file import find_model_path, read_model_file
@@ -44,11 +43,11 @@ class Rec:
     options: Mapping[str, Any] | None = None
     crops: bool = False
 
-    def jobs(self, column: Column) -> list[Job]:
-        """Raises a RecError if data or a model are not there."""
+    def jobs(self, column: Column) -> Iterator[Job]:
+        """Raises a RecError when it comes to data or a model that are not there."""
         whole = [] if self.crops and column.crop else [(column.learned_images(), 0)]
         crops = [(column.cropped_images(), column.crop)] if column.crop else []
-        return [self._job(column, model, *images) for images in whole + crops for model in column.models]
+        return (self._job(column, model, *images) for model in column.models for images in whole + crops)
 
     def rates(self, rows: Sequence[dict[str, Any]]) -> dict[str, float]:
         """Bits per dimension of whole files."""
@@ -64,16 +63,15 @@ class Rec:
         key = codec_key(made_by, model, images, self.seed)
         shown = f"{codec.coder!r}, {tiling(codec, images[0])}"
         cell = Cell(
-            self.id, column.id, column.data, column.stand_in, shown, len(images),
-            rows_name(column.id, self.id, key), Path(model).stem, crop, main=self.crops or not crop,
+            self.id, column.id, column.data, column.stand_in, shown, len(images), rows_name(column.id, self.id, key),
+            model_title(model), key["model"], crop, main=self.crops or not crop,
         )  # fmt: skip
 
         def measure(path, stamp, progress):
             done = {row["image"] for row in read_rows(path)}
             for numbers in batches([i for i in range(len(images)) if i not in done], images[0], codec):
                 chunk = [images[i] for i in numbers]
-                run = {**stamp, "jax": jax.__version__, "peak_memory_bytes": peak_memory_bytes()}
-                compress_images(codec, chunk, path, batch_size=len(chunk), seed=self.seed, run=run, numbers=numbers)
+                compress_images(codec, chunk, path, batch_size=len(chunk), seed=self.seed, stamp=stamp, numbers=numbers)
                 progress(len(chunk))
 
         return Job(cell, measure)
@@ -86,11 +84,9 @@ class Bound:
     id: str
     rec: Rec
 
-    def jobs(self, column: Column) -> list[Job]:
+    def jobs(self, column: Column) -> Iterator[Job]:
         """Those of `rec`."""
-        jobs = self.rec.jobs(column)
-        sample = "one posterior sample per image and layer"
-        return [Job(dataclasses.replace(job.cell, row=self.id, made_by=sample), job.measure) for job in jobs]
+        return (Job(_bound_of(job.cell, self.id), job.measure) for job in self.rec.jobs(column))
 
     def rates(self, rows: Sequence[dict[str, Any]]) -> dict[str, float]:
         """Bits per dimension."""
@@ -99,6 +95,11 @@ class Bound:
     def image_rate(self, row: dict[str, Any]) -> float:
         """Bits per dimension of one image."""
         return row["elbo_bpd"]
+
+
+def _bound_of(cell: Cell, row: str) -> Cell:
+    sample = "one posterior sample per image and layer, of the same images in the same tiles as our files"
+    return dataclasses.replace(cell, row=row, made_by=sample)
 
 
 def codec_key(made_by: str, model: str, images: Images, seed: int) -> dict[str, Any]:
@@ -133,6 +134,12 @@ def tiling(codec: LosslessCodec, image: np.ndarray) -> str:
 
 def _n_tiles(codec: LosslessCodec, image: np.ndarray) -> int:
     return len(list(tiles(*image.shape[:2], codec.tile_side(image))))
+
+
+def model_title(model: str) -> str:
+    """A shipped model's name; of a model file its name and folder, since export calls every file the same."""
+    path = Path(model)
+    return path.stem if len(path.parts) == 1 else f"{path.parent.name}/{path.stem}"
 
 
 @functools.cache

@@ -7,7 +7,8 @@ from experiments.table1.checks import subject
 
 STAND_IN_MARK = "ˢ"
 _LEGEND = (
-    "**Bold**: measured here. *Italics*: published. Brackets: the rate over a long chain of images, not a single one."
+    "**Bold**: measured here, over the first n images. *Italics*: published. Brackets beside a rate: over a long chain "
+    "of images, not a single one."
 )
 
 TILES_NOTE = (
@@ -51,17 +52,22 @@ def measured_words(cell: dict[str, Any]) -> str:
     """Every measured number of a cell with what must stand beside it, or 'not run'."""
     if not cell["measured"]:
         return "not run"
-    several = len(cell["measured"]) > 1
-    return "<br>".join(_measured_number(measured, several) for measured in cell["measured"])
+    return "<br>".join(f"**{marked_rate(m)}** ({', '.join(number_notes(m))})" for m in cell["measured"])
 
 
-def _measured_number(measured: dict[str, Any], several: bool) -> str:
-    notes = [f"{measured['crop']}x{measured['crop']} crops"] if measured["crop"] else []
-    notes += [measured["model"]] if several else []
-    if measured["n_images"] < measured["n_images_wanted"]:
-        notes.append(f"partial: {measured['n_images']} of {measured['n_images_wanted']}")
-    mark = STAND_IN_MARK if measured["stand_in"] else ""
-    return " ".join([f"**{rate_words(measured['bpd'])}**{mark}", *([f"({', '.join(notes)})"] if notes else [])])
+def marked_rate(measured: dict[str, Any]) -> str:
+    """A measured number, marked if it is of a stand-in."""
+    return rate_words(measured["bpd"]) + (STAND_IN_MARK if measured["stand_in"] else "")
+
+
+def number_notes(measured: dict[str, Any]) -> list[str]:
+    """What must stand beside a measured number: model, crops, how many images."""
+    n_images, wanted = measured["n_images"], measured["n_images_wanted"]
+    return [
+        *([measured["model"]] if measured["model"] else []),
+        *([f"{measured['crop']}x{measured['crop']} crops"] if measured["crop"] else []),
+        f"n={n_images:,}" if n_images == wanted else f"partial: n={n_images:,} of {wanted:,}",
+    ]
 
 
 def published_words(cell: dict[str, Any]) -> str:
@@ -90,26 +96,27 @@ def legend(table: dict[str, Any]) -> str:
 def loss_lines(table: dict[str, Any]) -> list[list[str]]:
     """Coder loss and files over the ELBO, per coder, data and model; here and below the first line is the heading."""
     titles = {row["id"]: row["title"] for row in table["rows"]}
-    head = ["coder", "images", "n", "ELBO", "KL", "file", "coder loss", "over the ELBO", "the paper's iREC", "stored"]
-    lines = [head]
+    head = ["coder", "images", "n", "ELBO", "KL", "file", "over the ELBO", "the paper's iREC", "stored"]
+    lines = [[*head, "coder loss, of those not stored"]]
     for loss in table["coder_losses"]:
         rates = [f"{loss['bpd'][rate]:.3f}" for rate in ("elbo", "kl", "file")]
         value = "–" if loss["coder_loss"] is None else f"{100 * loss['coder_loss']:.1f}% of KL"
         over = [f"{100 * loss['over_elbo']:+.1f}%", f"{100 * loss['published_over_elbo']:+.1f}% (published)"]
-        words = [titles[loss["row"]], named(loss), str(loss["n_images"]), *rates, value, *over]
-        lines.append([*words, str(loss["n_stored"])])
+        words = [titles[loss["row"]], named(loss), str(loss["n_images"]), *rates, *over]
+        lines.append([*words, str(loss["n_stored"]), value])
     return lines
 
 
 def bits_back_lines(table: dict[str, Any]) -> list[list[str]]:
     """HiLLoC's costs per start, bits/dim."""
     head = ["HiLLoC", "n", "ELBO", "chain, net", "images a chain", "one image, random start", "of it the start"]
-    lines = [[*head, "added to JPEG XL files", "files it takes", "per image of that collection"]]
+    head += ["one image, start of JPEG XL files", "files it takes", "more than those files", "per image in the message"]
+    lines = [head]
     for entry in table["bits_back"]:
         words = [named(entry), str(entry["n_images"]), *(_rate(entry["bpd"][name]) for name in ("elbo", "net"))]
         words += [str(entry["chain_images"]), *(_rate(entry["bpd"][name]) for name in ("single_random", "initial"))]
-        words += [_rate(entry["bpd"]["on_jxl"]), _rate(entry["n_jxl"]), _rate(entry["bpd"]["collection"])]
-        lines.append(words)
+        words += [_rate(value) for value in (entry["bpd"]["single_jxl"], entry["n_jxl"])]
+        lines.append([*words, _rate(entry["bpd"]["on_jxl"]), _rate(entry["bpd"]["collection"])])
     return lines
 
 
@@ -151,7 +158,7 @@ def _rate(value: float | None) -> str:
 def _not_run(table: dict[str, Any]) -> Iterator[str]:
     for row in table["rows"]:
         for column, cell in row["cells"].items():
-            if not cell["measured"] or cell["not_run"].startswith("failed"):
+            if cell["not_run"]:
                 yield f"- {row['title']}, {table['columns'][column]['title']}: {cell['not_run']}"
 
 

@@ -12,6 +12,8 @@ from experiments.table1.markdown import (
     bits_back_lines,
     check_lines,
     loss_lines,
+    marked_rate,
+    number_notes,
     rate_words,
     source_lines,
 )
@@ -87,11 +89,8 @@ def _measured_cell(cell: dict[str, Any]) -> str:
 
 
 def _measured(m: dict[str, Any]) -> str:
-    notes = [m["model"], f"{m['crop']}x{m['crop']} crops" if m["crop"] else "", f"n={m['n_images']}"]
-    notes.append(f"partial, of {m['n_images_wanted']}" if m["n_images"] < m["n_images_wanted"] else "")
-    mark = STAND_IN_MARK if m["stand_in"] else ""
-    note = f"<div class=note>{_text(', '.join(filter(None, notes)))}</div>"
-    return f'<span title="{_text(m["command"])}">{rate_words(m["bpd"])}{mark}</span>{note}'
+    note = f"<div class=note>{_text(', '.join(number_notes(m)))}</div>"
+    return f'<span title="{_text(m["command"])}">{marked_rate(m)}</span>{note}'
 
 
 def _published_cell(cell: dict[str, Any]) -> str:

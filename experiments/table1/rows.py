@@ -1,7 +1,7 @@
 """The rows of the table, each one small declaration. A new one needs a line here and, to be measured, a Method."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from experiments.table1.bits_back import BitsBack
@@ -18,8 +18,8 @@ class Method(Protocol):
     rates() gives bits per dimension: 'single' of single images, 'asymptotic' over a chain, 'bound' of a bound.
     """
 
-    def jobs(self, column: Column) -> list[Job]:
-        """What to measure in a column; a RecError of one line says why it cannot be."""
+    def jobs(self, column: Column) -> Iterable[Job]:
+        """What to measure in a column, the main model first; a RecError of one line says why it cannot be."""
 
     def rates(self, rows: Sequence[dict[str, Any]]) -> dict[str, float]:
         """Means over images."""

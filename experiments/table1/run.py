@@ -15,7 +15,7 @@ from experiments.table1.cells import Cell, Job
 from experiments.table1.columns import Column
 from experiments.table1.rows import Row
 from rec_jax.codec.image_io import write_png
-from rec_jax.core.errors import ConfigError, MissingFile, RecError
+from rec_jax.core.errors import ConfigError, CorruptFile, MissingFile, RecError
 from rec_jax.core.files import read_bytes, write_bytes_atomic
 from rec_jax.core.messages import one_line
 
@@ -37,6 +37,16 @@ class Plan:
         workdir.mkdir(parents=True, exist_ok=True)
         write_bytes_atomic(workdir / "cells.json", (json.dumps(dataclasses.asdict(self), indent=1) + "\n").encode())
 
+    def take_config(self, config: dict[str, Any]) -> None:
+        """Sets the config; ConfigError if the cells that are there were measured with another one."""
+        if self.config and self.config != config:
+            fields = [name for name in config if config[name] != self.config.get(name)]
+            raise ConfigError(
+                f"WORKDIR holds a table of another config ({', '.join(fields)} differ); "
+                f"--only adds to a table: give its config or another --workdir"
+            )
+        self.config = config
+
     def forget(self, where: str) -> None:
         """Drops what an earlier run planned for 'column/row'."""
         self.cells = [cell for cell in self.cells if cell.where() != where]
@@ -48,8 +58,14 @@ def read_plan(workdir: Path) -> Plan:
     path = workdir / "cells.json"
     if not path.is_file():
         raise MissingFile(f"no {path}; run the table there first, without --render")
-    fields = json.loads(read_bytes(path, 2**28))
-    return Plan(**{**fields, "cells": [Cell(**cell) for cell in fields["cells"]]})
+    try:
+        fields = json.loads(read_bytes(path, 2**28))
+        return Plan(**{**fields, "cells": [Cell(**cell) for cell in fields["cells"]]})
+    except (ValueError, TypeError, KeyError) as error:
+        raise CorruptFile(
+            f"{path} is damaged, or of another version of the table ({one_line(error)}); delete it and run the same "
+            f"command: measured rows are kept"
+        ) from None
 
 
 def chosen(only: str, rows: Sequence[Row], columns: Sequence[Column]) -> list[tuple[Row, Column]]:
@@ -76,13 +92,12 @@ def plan_jobs(plan: Plan, pairs: Iterable[tuple[Row, Column]], command: str, say
             continue
         plan.commands[where] = f"{command} --only={where}"
         try:
-            new = row.method.jobs(column)
-        except RecError as error:
+            for job in row.method.jobs(column):  # those before a model that is not there are run
+                plan.cells.append(job.cell)
+                jobs.append(job)
+        except (RecError, OSError) as error:
             plan.not_run[where] = without_folders(one_line(error))
             say(f"{where}: not run: {one_line(error)}")
-            continue
-        plan.cells += [job.cell for job in new]
-        jobs += new
     return jobs
 
 
@@ -98,7 +113,7 @@ def run_jobs(
         say(f"[{number}/{len(jobs)}] {job.cell.where()} {job.cell.model} {job.cell.data}")
         try:
             job.run(workdir)
-        except (RecError, OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             n_failed += 1
             plan.not_run[job.cell.where()] = f"failed: {without_folders(one_line(error))}"
             plan.write(workdir)

@@ -6,7 +6,7 @@ file decoded to the exact pixels: anything else stops the evaluation.
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,12 +44,12 @@ def compress_images(
     *,
     batch_size: int = 16,
     seed: int = 0,
-    run: dict[str, Any] | None = None,
+    stamp: Callable[[], dict[str, Any]] = dict,
     numbers: Sequence[int] | None = None,
 ) -> list[dict[str, Any]]:
     """One row per image; rows already in `path` are not measured again.
 
-    run: what is written into every row beside the numbers (config, git hash, device).
+    stamp: gives what is written into a row beside the numbers (config, git hash, device); called when it is measured.
     numbers: the images' numbers in their split (default 0, 1, ...).
 
     Raises BitstreamMismatch if a file does not decode to its image, ConfigError for grey images and for sides that are
@@ -66,7 +66,7 @@ def compress_images(
             batch = left[first : first + batch_size]
             for row in _measure(codec, [images[i] for i in batch], [numbers[i] for i in batch], seed):
                 done[row["image"]] = row
-                out.write(json.dumps({**row, **(run or {})}) + "\n")
+                out.write(json.dumps({**row, **stamp()}) + "\n")
             out.flush()
             logging.info("%d of %d images", len(images) - len(left) + first + len(batch), len(images))
     return [done[number] for number in numbers]

@@ -49,13 +49,14 @@ def evaluate(config: Any, workdir: str | Path, model_name: str | None = None) ->
     coder, counts, weights = configured
     codec = LosslessCodec(model, params, coder, counts, preset=preset_number(coder), weights=weights)
     images = load_images(config.data, config.evaluate.split, config.evaluate.n_images)
+    run = provenance(coder)
     rows = compress_images(
         codec,
         images,
         folder / f"{name}.jsonl",
         batch_size=config.evaluate.batch_size,
         seed=config.seed,
-        run=provenance(coder),
+        stamp=lambda: run,
     )
     summary = summarise(rows)
     write_summary(folder / f"{name}.json", summary)

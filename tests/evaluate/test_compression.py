@@ -19,7 +19,7 @@ IMAGES = [smooth_image(32, 32, seed) for seed in range(3)]
 def measured(tiny, tmp_path_factory):
     """(path, rows)."""
     path = tmp_path_factory.mktemp("rows") / "rows.jsonl"
-    return path, compress_images(tiny, IMAGES, path, batch_size=3, run={"git": "abc"})
+    return path, compress_images(tiny, IMAGES, path, batch_size=3, stamp=lambda: {"git": "abc"})
 
 
 def test_a_row_has_every_rate_and_they_add_up(tiny, measured):
@@ -47,7 +47,7 @@ def test_a_cut_off_last_line_is_measured_again_and_nothing_else(tiny, measured, 
     encoded = []
     original = LosslessCodec.encode
     monkeypatch.setattr(LosslessCodec, "encode", lambda self, images: encoded.extend(images) or original(self, images))
-    rows = compress_images(tiny, IMAGES, path, batch_size=3, run={"git": "abc"})
+    rows = compress_images(tiny, IMAGES, path, batch_size=3, stamp=lambda: {"git": "abc"})
     assert len(encoded) == 1
     np.testing.assert_array_equal(encoded[0], IMAGES[2])
     assert [row["image"] for row in map(json.loads, path.read_text().splitlines())] == [0, 1, 2]

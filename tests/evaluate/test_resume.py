@@ -29,10 +29,10 @@ def measured(monkeypatch):
 def test_a_killed_evaluation_resumes_without_gap_or_duplicate(tmp_path, measured):
     path = tmp_path / "deep" / "rows.jsonl"
     with pytest.raises(KeyboardInterrupt):
-        compression.compress_images(None, IMAGES, path, batch_size=2, run={"git": "x"})
+        compression.compress_images(None, IMAGES, path, batch_size=2, stamp=lambda: {"git": "x"})
     with path.open("a") as file:
         file.write('{"image": 3, "val')
-    rows = compression.compress_images(None, IMAGES, path, batch_size=2, run={"git": "x"})
+    rows = compression.compress_images(None, IMAGES, path, batch_size=2, stamp=lambda: {"git": "x"})
     assert measured == [0, 1, 2, 3, 4]
     assert [row["value"] for row in rows] == [i / 7 for i in range(5)]
     assert read_rows(path) == [{"image": i, "value": i / 7, "git": "x"} for i in range(5)]

@@ -5,12 +5,13 @@ import re
 import subprocess
 import sys
 
+import jax
 import numpy as np
 import pytest
 
 from configs.table1 import get_config
 from experiments.table1 import __main__ as table1
-from experiments.table1 import classical, learned
+from experiments.table1 import bits_back, classical, learned
 from experiments.table1.cells import rows_path
 from experiments.table1.code_digest import source_digest
 from experiments.table1.columns import Column, make_columns
@@ -19,6 +20,8 @@ from experiments.table1.readme import BEGIN, END, write_readme
 from experiments.table1.results import make_table
 from experiments.table1.rows import Row, make_rows
 from experiments.table1.run import Plan, chosen, plan_jobs, run_jobs
+from experiments.table1.workdir_lock import locked
+from rec_jax.codec.model_file import read_model_file, write_model_file
 from rec_jax.core.errors import ConfigError, CorruptFile
 from rec_jax.core.json_rows import read_rows, write_rows
 from rec_jax.data.embedded import embedded_patches
@@ -96,6 +99,7 @@ def test_a_finished_run_measures_nothing_and_draws_the_same(measured, monkeypatc
     workdir, words = measured
     before = (workdir / "table1.md").read_text()
     monkeypatch.setattr(learned, "compress_images", None)
+    monkeypatch.setattr(bits_back, "evaluate_chain", None)
     monkeypatch.setattr(classical.Classical, "_row", None)
     assert table1.main(words) == 0
     (workdir / "table1.md").unlink()
@@ -103,14 +107,47 @@ def test_a_finished_run_measures_nothing_and_draws_the_same(measured, monkeypatc
     assert (workdir / "table1.md").read_text() == before
 
 
-def test_rows_of_other_code_or_weights_are_not_taken(measured, monkeypatch):
+def test_rows_of_other_code_or_weights_are_not_taken(measured, monkeypatch, tmp_path):
     _, words = measured
     column = Column("cifar10", dict(QUICK.cifar10) | dict(models=words[3].partition("=")[2], n_learned=2))
+    other = tmp_path / "other.safetensors"
+    stored = read_model_file(column.models[0])
+    write_model_file(other, jax.tree.map(lambda x: x + 1e-3, stored.params), stored.config)
+    for row in (row for row in make_rows(QUICK) if row.id in ("rec", "hilloc")):
+        name = first_cell(row, column).rows_name
+        assert name == first_cell(row, column).rows_name
+        assert name != first_cell(row, quick_column(n_learned=2, models=str(other))).rows_name
+        with monkeypatch.context() as context:
+            context.setattr(learned, "code_digest", lambda: "other")
+            assert name != first_cell(row, column).rows_name
+
+
+def first_cell(row: Row, column: Column):
+    return next(iter(row.method.jobs(column))).cell
+
+
+def test_a_model_that_is_not_there_does_not_take_the_others_along(model):
     (row,) = (row for row in make_rows(QUICK) if row.id == "rec")
-    name = row.method.jobs(column)[0].cell.rows_name
-    assert name == row.method.jobs(column)[0].cell.rows_name
-    monkeypatch.setattr(learned, "code_digest", lambda: "other")
-    assert name != row.method.jobs(column)[0].cell.rows_name
+    plan = Plan(config={"n_samples": 1})
+    jobs = plan_jobs(plan, [(row, quick_column(models=f"{model},absent"))], "command", lambda line: None)
+    assert [job.cell.model for job in jobs] == [learned.model_title(model)] and "absent" in plan.not_run["cifar10/rec"]
+
+
+def test_a_workdir_has_one_config_and_one_run_at_a_time(measured, capsys):
+    workdir, words = measured
+    assert table1.main([*words, "--config.preset=best"]) == 1
+    assert "another config (preset differ)" in capsys.readouterr().err
+    with locked(workdir):
+        assert table1.main(words) == 1
+    assert "is in use by another run" in capsys.readouterr().err
+
+
+def test_a_damaged_plan_is_told_in_one_line(tmp_path, capsys):
+    for content in ("{", '{"cells": [{"nonsense": 1}]}'):
+        (tmp_path / "cells.json").write_text(content)
+        assert table1.main([f"--workdir={tmp_path}", "--render"]) == 1
+        error = capsys.readouterr().err
+        assert "is damaged" in error and error.count("\n") == 1
 
 
 def test_comments_and_docstrings_are_not_code():
@@ -149,6 +186,8 @@ def test_a_killed_cell_resumes_without_gap_or_duplicate(tmp_path):
     assert len(seen) == 6
     job.run(tmp_path)
     assert len(seen) == 6
+    write_rows(path, 2 * read_rows(path))
+    assert [row["image"] for row in job.cell.rows(tmp_path)] == [0, 1, 2, 3, 4]
 
 
 def test_a_failing_cell_is_told_and_does_not_stop_the_others(tmp_path, capsys):
@@ -167,7 +206,7 @@ def test_a_failing_cell_is_told_and_does_not_stop_the_others(tmp_path, capsys):
     bad, good = (row["cells"]["cifar10"] for row in table["rows"])
     assert not bad["measured"] and bad["not_run"] == "failed: the disk is full"
     assert good["measured"][0]["bpd"] == {"single": 1.0}
-    assert "| Good | **1.00**ˢ | – |" in main_table(table)
+    assert "| Good | **1.00ˢ** (n=5) | – |" in main_table(table)
 
 
 def test_a_partial_cell_says_so(tmp_path):
@@ -178,7 +217,7 @@ def test_a_partial_cell_says_so(tmp_path):
     path = rows_path(tmp_path, job.cell.rows_name)
     write_rows(path, read_rows(path)[:2])
     (found,) = make_table(plan, [row], tmp_path)["rows"]
-    assert "partial: 2 of 5" in measured_words(found["cells"]["cifar10"])
+    assert "partial: n=2 of 5" in measured_words(found["cells"]["cifar10"])
 
 
 def test_only_names_columns_rows_and_pairs():

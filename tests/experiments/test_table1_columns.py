@@ -12,7 +12,7 @@ from experiments.table1.markdown import main_table
 from experiments.table1.results import make_table, read_published
 from experiments.table1.rows import make_rows
 from experiments.table1.run import Plan, public_command, without_folders
-from rec_jax.core.errors import RecError
+from rec_jax.core.errors import ConfigError, RecError
 from rec_jax.data.embedded import embedded_patches
 
 QUICK = get_config("quick")
@@ -31,8 +31,12 @@ def test_columns_know_whether_they_are_what_the_heading_says(tmp_path):
     assert dataclasses.replace(imagenet32, options=true).stand_in == ""
     assert dataclasses.replace(cifar10, options=dict(cifar10.options) | dict(split="train")).stand_in
     for i in range(1, 25):
-        Image.fromarray(PIXELS).save(tmp_path / f"kodim{i:02d}.png")
+        Image.new("RGB", (512, 768) if i % 5 == 4 else (768, 512)).save(tmp_path / f"kodim{i:02d}.png")
     assert kodak.stand_in == "" and len(kodak.classical_images()) == 24 and kodak.models[0] == "photos-small"
+    Image.fromarray(PIXELS).save(tmp_path / "kodim24.png")
+    assert dataclasses.replace(kodak).stand_in == "stand-in, not Kodak"
+    Image.new("RGB", (768, 512)).save(tmp_path / "kodim24.png")
+    assert dataclasses.replace(kodak).stand_in == ""
     (tmp_path / "kodim01.png").rename(tmp_path / "mine.png")
     assert dataclasses.replace(kodak).stand_in == "stand-in, not Kodak"
     assert all(column.stand_in for column in make_columns(QUICK, "", ""))
@@ -41,8 +45,28 @@ def test_columns_know_whether_they_are_what_the_heading_says(tmp_path):
 def test_other_images_never_share_rows():
     a, b = quick_column().classical_images(), quick_column(patch=64).classical_images()
     assert a.digest == quick_column(n_classical=2).classical_images().digest != b.digest
+    assert quick_column(crop=16).cropped_images().digest not in (a.digest, quick_column(crop=8).cropped_images().digest)
+    with pytest.raises(ConfigError, match="cifar10.models is empty"):
+        make_rows(QUICK)[-2].method.jobs(quick_column(models=" ,"))
     with pytest.raises(RecError):
         quick_column(kind="nonsense").classical_images()
+
+
+def test_a_known_data_set_says_what_is_missing_of_it(monkeypatch):
+    column = Column("cifar10", get_config().cifar10)
+    for n_images, words in ((10_000, "cifar10 test"), (9_977, "cifar10 test (9,977 of its 10,000 images)")):
+        monkeypatch.setattr(Column, "_source", range(n_images))
+        assert dataclasses.replace(column).data == words
+
+
+def test_one_changed_image_changes_the_digest(tmp_path):
+    column = Column("kodak", get_config().kodak, folder=str(tmp_path))
+    digests = set()
+    for colour in (0, 1):
+        for i, value in enumerate((7, colour, 9)):
+            Image.new("RGB", (8, 8), (value, 0, 0)).save(tmp_path / f"{i}.png")
+        digests.add(dataclasses.replace(column).classical_images().digest)
+    assert len(digests) == 2
 
 
 def test_every_published_number_is_shown_once():
