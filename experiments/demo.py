@@ -16,6 +16,7 @@ from typing import NamedTuple
 from experiments.decode_files import decode_in_new_process, is_exact
 from experiments.pictures import Picture, demo_patches, demo_photographs, png_bytes, webp_bytes
 from experiments.progress import stage, table
+from rec_jax.cli import default_model
 from rec_jax.codec.image_io import write_png
 from rec_jax.core.errors import RecError
 from rec_jax.core.files import write_bytes_atomic
@@ -39,7 +40,7 @@ class Result(NamedTuple):
 def main(argv: list[str] | None = None) -> int:
     """Runs the demonstration; exit code 0 if every file decoded to the exact pixels."""
     parser = argparse.ArgumentParser(description="Compress photographs, decode them in a new process, compare.")
-    parser.add_argument("--model", default="cifar10-small", help="name of a shipped model, or path")
+    parser.add_argument("--model", help="name of a shipped model, or path; default: as rec-jax compress chooses")
     parser.add_argument("--out", type=Path, default=Path("runs/demo"))
     arguments = parser.parse_args(argv)
     start_s = time.perf_counter()
@@ -58,26 +59,27 @@ def main(argv: list[str] | None = None) -> int:
     return report(results, arguments.out, arguments.model, time.perf_counter() - start_s)
 
 
-def write_files(groups: list[list[Picture]], model: str, out: Path) -> None:
+def write_files(groups: list[list[Picture]], model: str | None, out: Path) -> None:
     """OUT/NAME.png and OUT/NAME.rec of every picture; the pictures of a group are encoded together."""
-    with stage(f"loading jax and the model {model}"):
+    with stage("loading jax"):
         import rec_jax
         from rec_jax.core.compilation import enable_compilation_cache
 
         enable_compilation_cache()
-        codec = rec_jax.load(model)
     out.mkdir(parents=True, exist_ok=True)
     for stale in out.glob("*.rec"):
         stale.unlink()
     for group in groups:
         height, width, _ = group[0].pixels.shape
-        with stage(f"compressing {len(group)} pictures of {width}x{height} (a first run compiles)"):
+        name = model or default_model(group[0].pixels)
+        codec = rec_jax.load(name)
+        with stage(f"compressing {len(group)} pictures of {width}x{height} with {name} (a first run compiles)"):
             for picture, encoded in zip(group, codec.encode([p.pixels for p in group]), strict=True):
                 write_png(out / f"{picture.name}.png", picture.pixels)
                 write_bytes_atomic(out / f"{picture.name}.rec", encoded.blob)
 
 
-def decode_and_compare(groups: list[list[Picture]], model: str, out: Path) -> list[Result]:
+def decode_and_compare(groups: list[list[Picture]], model: str | None, out: Path) -> list[Result]:
     """Decodes OUT/*.rec in a new process and compares the pixels with the pictures."""
     pictures = [picture for group in groups for picture in group]
     with stage(f"decoding the {len(pictures)} files in a new process"):
@@ -126,13 +128,13 @@ def mean_bpd(results: list[Result], kind: str) -> float:
     return bits_to_bpd(8 * sum(getattr(r, kind) for r in results), sum(r.picture.pixels.size for r in results))
 
 
-def report(results: list[Result], out: Path, model: str, elapsed_s: float) -> int:
+def report(results: list[Result], out: Path, model: str | None, elapsed_s: float) -> int:
     """Says what came out, where it lies and what to type next; returns the exit code."""
     n_exact = sum(r.exact for r in results)
     print(f"\n{n_exact} of {len(results)} files decoded to the exact pixels; {elapsed_s:.0f} s in all")
     print(f"files {out}/*.rec, decoded pictures {out}/decoded/*.png, picture of it all {out}/demo.png")
     name = results[-1].picture.name
-    option = "" if model == "cifar10-small" else f" --model {model}"
+    option = f" --model {model}" if model else ""
     print("next:")
     print("  source .venv/bin/activate")
     print(f"  rec-jax info {out}/{name}.rec")

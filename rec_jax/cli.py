@@ -14,13 +14,14 @@ import numpy as np
 
 from rec_jax.codec import container
 from rec_jax.codec.preset_options import PRESETS
+from rec_jax.codec.tiles import SMALL
 from rec_jax.core.errors import BitstreamMismatch, RecError, WrongModel
 from rec_jax.core.files import read_bytes, write_bytes_atomic
 from rec_jax.core.units import bits_to_bpd
 from rec_jax.version import __version__
 
 _NOT_WRITTEN = (".bmp", ".gif", ".jpeg", ".jpg", ".ppm", ".tif", ".tiff", ".webp")  # decompress writes PNG
-_DEFAULT_MODEL = "cifar10-small"
+_SMALL_MODEL, _LARGE_MODEL = "cifar10-small", "photos-small"  # for pictures up to SMALL x SMALL, and for others
 _MAX_REC_BYTES = 3 * container.MAX_PIXELS + 64
 
 
@@ -48,7 +49,8 @@ def compress(arguments: argparse.Namespace) -> None:
     start_s = time.perf_counter()
     _check_output(arguments.output, arguments.input, arguments.force)
     image = read_image(arguments.input, drop_icc=arguments.drop_icc)
-    codec = _open_codec(arguments.model, arguments.preset)
+    model = arguments.model or default_model(image)
+    codec = _open_codec(model, arguments.preset)
     data = codec.compress(image)
     if arguments.verify and not np.array_equal(codec.decompress(data), image):
         raise BitstreamMismatch(f"{arguments.input}: the file did not decode to its pixels; nothing was written")
@@ -57,7 +59,7 @@ def compress(arguments: argparse.Namespace) -> None:
     if header.mode == container.STORED:
         how = "stored"
     else:
-        how = f"model {arguments.model}, preset {arguments.preset}"
+        how = f"model {model}, preset {arguments.preset}"
     verified = ", verified" if arguments.verify else ""
     elapsed_s = time.perf_counter() - start_s
     _say(f"{arguments.output}: {_sizes(header, len(data))}, {how}{verified}, {elapsed_s:.1f} s")
@@ -102,8 +104,13 @@ def models(arguments: argparse.Namespace) -> None:
     from rec_jax.codec.model_file import read_model_id, shipped_model_paths
 
     for name, path in shipped_model_paths().items():
-        default = ", default" if name == _DEFAULT_MODEL else ""
-        _say(f"{name}: {path.stat().st_size / 1e6:.1f} MB, id {read_model_id(path):04x}{default}")
+        use = {_SMALL_MODEL: f", default up to {SMALL}x{SMALL}", _LARGE_MODEL: ", default for larger pictures"}
+        _say(f"{name}: {path.stat().st_size / 1e6:.1f} MB, id {read_model_id(path):04x}{use.get(name, '')}")
+
+
+def default_model(image: np.ndarray) -> str:
+    """Which shipped model `compress` takes for a picture [H, W, ...] where none is named."""
+    return _SMALL_MODEL if max(image.shape[:2]) <= SMALL else _LARGE_MODEL
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -114,7 +121,8 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("compress", help="picture to .rec")
     command.add_argument("input", metavar="IN", help="a picture: PNG, JPEG, WebP, BMP, GIF, TIFF, PPM")
     command.add_argument("output", metavar="OUT.rec")
-    command.add_argument("--model", default=_DEFAULT_MODEL, metavar="NAME|PATH", help="default: %(default)s")
+    by_size = f"default: {_SMALL_MODEL} for a picture up to {SMALL}x{SMALL}, {_LARGE_MODEL} for a larger one"
+    command.add_argument("--model", metavar="NAME|PATH", help=by_size)
     command.add_argument("--preset", choices=list(PRESETS), default="default", help="effort of the coder")
     command.add_argument("--drop-icc", action="store_true", help="take the pixels without their ICC profile")
     command.add_argument("--verify", action="store_true", help="decode before writing and compare")

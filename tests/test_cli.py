@@ -96,6 +96,13 @@ def test_round_trip(folder, capsys, image, fake_codec):
     assert fake_codec == [("cifar10-small", "best"), ("fake", "best")]
 
 
+@pytest.mark.parametrize("size, model", [((32, 32), "cifar10-small"), ((32, 33), "photos-small")])
+def test_the_default_model_is_that_of_the_pictures_size(folder, fake_codec, size, model):
+    Image.new("RGB", size).save("a.png")
+    assert cli.main(["compress", "a.png", "a.rec"]) == 0
+    assert fake_codec == [(model, "default")]
+
+
 def test_stored_file_needs_no_model(folder, capsys, fake_codec):
     (folder / "s.rec").write_bytes(container.pack_stored(IMAGE))
     assert cli.main(["decompress", "s.rec", "s.png"]) == 0
