@@ -83,7 +83,7 @@ def rate_words(bpd: dict[str, float]) -> str:
 
 def legend(table: dict[str, Any]) -> str:
     """What the marks mean, which columns are stand-ins, and where the published numbers are from."""
-    lines = [_LEGEND]
+    lines = [_LEGEND, data_words(table)]
     for column in table["columns"].values():
         if column["stand_in"]:
             data = ", ".join(column["data"])
@@ -91,6 +91,13 @@ def legend(table: dict[str, Any]) -> str:
             lines.append(f"{STAND_IN_MARK} {data}: **{column['stand_in']}**; {warning}.")
     lines.append(f"Published: {table['published_source']}.")
     return "\n\n".join(lines)
+
+
+def data_words(table: dict[str, Any]) -> str:
+    """Which images each measured column is of, and what is missing of them."""
+    known = {column["title"]: ", ".join(column["data"]) for column in table["columns"].values() if column["data"]}
+    words = "; ".join(f"{title}: {data}" for title, data in known.items())
+    return f"Measured on {words}." if known else "Nothing is measured yet."
 
 
 def loss_lines(table: dict[str, Any]) -> list[list[str]]:

@@ -11,6 +11,7 @@ from experiments.table1.markdown import (
     TILES_NOTE,
     bits_back_lines,
     check_lines,
+    data_words,
     loss_lines,
     marked_rate,
     number_notes,
@@ -50,7 +51,7 @@ def to_html(table: dict[str, Any], workdir: Path) -> str:
         *_warnings(table),
         _main_table(table),
         "<p><span class=measured>Measured here</span>, <span class=published>published</span>; in brackets the rate "
-        f"over a long chain of images. Published: {_text(table['published_source'])}.</p>",
+        f"over a long chain of images. {_text(data_words(table))} Published: {_text(table['published_source'])}.</p>",
         *_sections(table),
         *(part for column in table["columns"] for part in _cards(table, column, workdir)),
         f"<h2>Where each measured number comes from</h2>{_plain_table(source_lines(table))}",
