@@ -9,7 +9,6 @@ import jax
 import numpy as np
 import pytest
 
-from configs.table1 import get_config
 from experiments.table1 import __main__ as table1
 from experiments.table1 import bits_back, classical, learned
 from experiments.table1.cells import rows_path
@@ -24,10 +23,7 @@ from experiments.table1.workdir_lock import locked
 from rec_jax.codec.model_file import read_model_file, write_model_file
 from rec_jax.core.errors import ConfigError, CorruptFile
 from rec_jax.core.json_rows import read_rows, write_rows
-from rec_jax.data.embedded import embedded_patches
-
-QUICK = get_config("quick")
-PIXELS = embedded_patches("test", 32).array()[0]
+from tests.experiments.quick_table import PIXELS, QUICK, quick_column
 
 
 @pytest.fixture(scope="module")
@@ -158,10 +154,6 @@ def test_comments_and_docstrings_are_not_code():
 # ---- cells: resuming and failing -----------------------------------------------------------------------------------
 
 
-def quick_column(**changes) -> Column:
-    return Column("cifar10", dict(QUICK.cifar10) | dict(n_classical=5) | changes)
-
-
 def test_a_killed_cell_resumes_without_gap_or_duplicate(tmp_path):
     seen = []
 
@@ -188,6 +180,25 @@ def test_a_killed_cell_resumes_without_gap_or_duplicate(tmp_path):
     assert len(seen) == 6
     write_rows(path, 2 * read_rows(path))
     assert [row["image"] for row in job.cell.rows(tmp_path)] == [0, 1, 2, 3, 4]
+
+
+def test_bits_back_resumes_after_the_last_whole_chain(model, tmp_path, monkeypatch):
+    evaluate_chain, calls = bits_back.evaluate_chain, []
+
+    def interrupted(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return evaluate_chain(*arguments)
+
+    monkeypatch.setattr(bits_back, "CHAIN_IMAGES", 1)
+    monkeypatch.setattr(bits_back, "evaluate_chain", interrupted)
+    (job,) = bits_back.BitsBack("hilloc", 0).jobs(quick_column(n_learned=2, models=model))
+    with pytest.raises(KeyboardInterrupt):
+        job.run(tmp_path)
+    assert [row["image"] for row in job.cell.rows(tmp_path)] == [0]
+    job.run(tmp_path)
+    assert [row["image"] for row in job.cell.rows(tmp_path)] == [0, 1] and len(calls) == 3
 
 
 def test_a_failing_cell_is_told_and_does_not_stop_the_others(tmp_path, capsys):

@@ -7,18 +7,9 @@ import sys
 import numpy as np
 import pytest
 
-from configs.table1 import get_config
 from experiments.table1 import classical
-from experiments.table1.columns import Column
 from rec_jax.core.errors import MissingFile, RecError
-from rec_jax.data.embedded import embedded_patches
-
-QUICK = get_config("quick")
-PIXELS = embedded_patches("test", 32).array()[0]
-
-
-def quick_column(**changes) -> Column:
-    return Column("cifar10", dict(QUICK.cifar10) | dict(n_classical=5) | changes)
+from tests.experiments.quick_table import PIXELS, quick_column
 
 
 @pytest.mark.parametrize("codec", [classical.PNG, classical.WEBP, classical.JXL], ids=lambda codec: codec.id)

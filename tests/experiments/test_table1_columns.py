@@ -13,14 +13,7 @@ from experiments.table1.results import make_table, read_published
 from experiments.table1.rows import make_rows
 from experiments.table1.run import Plan, public_command, without_folders
 from rec_jax.core.errors import ConfigError, RecError
-from rec_jax.data.embedded import embedded_patches
-
-QUICK = get_config("quick")
-PIXELS = embedded_patches("test", 32).array()[0]
-
-
-def quick_column(**changes) -> Column:
-    return Column("cifar10", dict(QUICK.cifar10) | dict(n_classical=5) | changes)
+from tests.experiments.quick_table import PIXELS, QUICK, quick_column
 
 
 def test_columns_know_whether_they_are_what_the_heading_says(tmp_path):
