@@ -52,7 +52,8 @@ def measure(codec: LosslessCodec, image: np.ndarray) -> dict[str, float]:
     if not np.array_equal(image, pixels):
         raise RuntimeError("a file did not decode to its pixels; its times do not count")
     latents, number = LatentCoder(codec.model, codec.coder, codec.weights), np.int32(0)
-    search_s, (codes, _) = timed(latents.encode, codec.params, number[None], image[None])
+    sizes = np.array([image.shape[:2]], np.int32)
+    search_s, (codes, _) = timed(latents.encode, codec.params, number[None], image[None], sizes)
     codes = jax.tree.map(lambda x: x[:, 0], jax.device_get(codes))
     replay_s, (shared, outputs) = timed(latents.replay, codec.params, number, codes, codec.tile_side(image))
     shared, outputs = jax.device_get((shared, outputs[: image.shape[0], : image.shape[1]]))

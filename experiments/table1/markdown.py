@@ -63,10 +63,12 @@ def marked_rate(measured: dict[str, Any]) -> str:
 def number_notes(measured: dict[str, Any]) -> list[str]:
     """What must stand beside a measured number: model, crops, how many images."""
     n_images, wanted = measured["n_images"], measured["n_images_wanted"]
+    same = measured["of_learned_images"]
     return [
         *([measured["model"]] if measured["model"] else []),
         *([f"{measured['crop']}x{measured['crop']} crops"] if measured["crop"] else []),
         f"n={n_images:,}" if n_images == wanted else f"partial: n={n_images:,} of {wanted:,}",
+        *([f"{rate_words(same['bpd'])} on the first {same['n_images']}"] if same else []),
     ]
 
 

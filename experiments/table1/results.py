@@ -59,16 +59,19 @@ def _cell(row: Row, column: str, plan: Plan, measured: dict[Cell, list], known: 
     where = f"{column}/{row.id}"
     mine = {cell: rows for cell, rows in measured.items() if cell.where() == where and cell.main}
     reason = "a published row" if row.method is None else plan.not_run.get(where, "" if mine else "not started")
+    n_learned = plan.config.get(column, {}).get("n_learned", 0)
     return {
         "published": known.get(column, {}),
-        "measured": [_measured(row, cell, rows, plan.commands[where]) for cell, rows in mine.items()],
+        "measured": [_measured(row, cell, rows, plan.commands[where], n_learned) for cell, rows in mine.items()],
         "not_run": reason,
     }
 
 
-def _measured(row: Row, cell: Cell, rows: list[dict[str, Any]], command: str) -> dict[str, Any]:
+def _measured(row: Row, cell: Cell, rows: list[dict[str, Any]], command: str, n_learned: int) -> dict[str, Any]:
+    compared = rows[:n_learned] if 0 < n_learned < len(rows) else []
     return {
         "bpd": row.method.rates(rows),
+        "of_learned_images": {"n_images": n_learned, "bpd": row.method.rates(compared)} if compared else None,
         "data": cell.data,
         "stand_in": cell.stand_in,
         "model": cell.model,

@@ -58,7 +58,8 @@ def calibrate_step_counts(
     images = images[:, :SMALL, :SMALL]
     counts: list[list[np.ndarray]] = [[] for _ in range(model.n_layers)]
     for batch in _batches(images, min(batch_size, len(images))):
-        codes, _ = jax.device_get(latents.encode(params, np.arange(len(batch), dtype=np.int32), batch))
+        numbers, sizes = np.arange(len(batch), dtype=np.int32), np.full((len(batch), 2), batch.shape[1], np.int32)
+        codes, _ = jax.device_get(latents.encode(params, numbers, batch, sizes))
         layers = [per_image for code in codes for per_image in code.n_steps]  # L arrays [B, n_blocks]
         for layer, per_image in zip(counts, layers, strict=True):
             layer.extend(np.maximum(row, 0) for row in per_image)

@@ -27,6 +27,17 @@ def _rows(g: DiagGaussian) -> DiagGaussian:
     return jax.tree.map(lambda x: x.reshape(x.shape[0], -1), g)
 
 
+def _prior_outside(q: DiagGaussian, p: DiagGaussian, sizes: jax.Array, stride: int) -> DiagGaussian:
+    """q [B, h, w, c], but p where a latent lies more than one place beyond the picture's edge.
+
+    Such latents tell of padding, so they are drawn from the prior, for no nats; the decoder need not know. One place is
+    left because a latent tells of the pixels beside it too.
+    """
+    near = [jnp.arange(n) * stride < sizes[:, i, None] + stride for i, n in enumerate(q.loc.shape[1:3])]
+    inside = (near[0][:, :, None] & near[1][:, None, :])[..., None]
+    return jax.tree.map(lambda q, p: jnp.where(inside, q, p), q, p)
+
+
 @dataclass(frozen=True)
 class LatentCoder:
     """One model with one coder. All layers of a level have codes of one shape, stacked on the first axis.
@@ -53,14 +64,18 @@ class LatentCoder:
         return (jnp.broadcast_to(jnp.asarray(table)[layer, : shape[-1]], shape[-3:]).reshape(-1),)
 
     @functools.partial(jax.jit, static_argnums=0)
-    def encode(self, params: Any, numbers: jax.Array, images: jax.Array) -> tuple[list[Code], list[Info]]:
+    def encode(
+        self, params: Any, numbers: jax.Array, images: jax.Array, sizes: jax.Array
+    ) -> tuple[list[Code], list[Info]]:
         """Codes of a batch of tiles uint8 [B, side, side, 3] with these numbers int [B] in their pictures.
 
+        sizes: int [B, 2], height and width of what is picture in each; the latents of the rest cost nothing.
         Per level, leaves [layers, B, ...].
         """
         keys = jax.vmap(self._tile_key)(numbers)
 
         def draw(layer, q, p, _):
+            q = _prior_outside(q, p, sizes, height // p.loc.shape[1])
             layer_keys = jax.vmap(child_key, (0, None))(keys, layer)
             shared = self._shared(layer, p.loc.shape)
             code, info = self.coder.encode_batch(layer_keys, _rows(q), _rows(p), *shared)

@@ -69,7 +69,7 @@ class LosslessCodec:
     """
 
     model: LatentModel
-    params: Any
+    params: Any = dataclasses.field(repr=False)
     coder: Coder
     step_counts: tuple[StepCountModel, ...] = ()
     model_id: int = 0
@@ -151,10 +151,9 @@ class LosslessCodec:
         side = batch[0][2]
         cuts = np.stack([cut_tile(image, tile, side) for _, tile, _, image in batch])
         numbers = np.array([number for number, *_ in batch], np.int32)
-        pad = size - len(batch)
-        numbers = np.pad(numbers, (0, pad), mode="edge")
-        found = latents.encode(self.params, numbers, np.pad(cuts, ((0, pad), *3 * ((0, 0),)), mode="edge"))
-        found = jax.device_get(found)
+        sizes = np.array([(tile.height, tile.width) for _, tile, _, _ in batch], np.int32)
+        full = [_repeat_last(array, size) for array in (numbers, cuts, sizes)]
+        found = jax.device_get(latents.encode(self.params, *full))
         return [jax.tree.map(lambda x, j=j: x[:, j], found) for j in range(len(batch))]
 
     def _write(self, header, image, tile_codes, latents: LatentCoder, split: int) -> Encoded:
@@ -255,6 +254,11 @@ class LosslessCodec:
 def _block_widths(latents: LatentCoder, side: int) -> list[int]:
     """Dims per block of every layer of a tile."""
     return [block_shape(p.loc.size, latents.coder.block_size)[1] for p in latents.shapes(side)]
+
+
+def _repeat_last(array: np.ndarray, size: int) -> np.ndarray:
+    """[n, ...] to [size, ...]."""
+    return np.pad(array, ((0, size - len(array)), *(array.ndim - 1) * ((0, 0),)), mode="edge")
 
 
 def _n_layers(level) -> int:

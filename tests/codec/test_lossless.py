@@ -191,3 +191,12 @@ def test_learned_step_counts_make_smaller_files(tiny):
     taught = LosslessCodec(tiny.model, tiny.params, tiny.coder, learned, MODEL_ID)
     side_bits = [sum(e.side_bits for e in codec.encode(list(images[16:]))) for codec in (taught, untaught)]
     assert side_bits[0] < side_bits[1]
+
+
+def test_padding_costs_no_latents():
+    """One more row and column make three more tiles, of which nearly all is padding."""
+    codec, image = tiny_codec(), smooth_image(65, 65)
+    square, larger = codec.encode([image[:64, :64]])[0], codec.encode([image])[0]
+    np.testing.assert_array_equal(codec.decompress(larger.blob), image)
+    assert square.kl_bits < larger.kl_bits < 1.3 * square.kl_bits
+    assert larger.pixel_bits < 1.1 * square.pixel_bits

@@ -231,6 +231,16 @@ def test_a_partial_cell_says_so(tmp_path):
     assert "partial: n=2 of 5" in measured_words(found["cells"]["cifar10"])
 
 
+def test_a_classical_rate_of_more_images_stands_beside_that_of_the_learned_ones(tmp_path):
+    sizes = iter([384, 384, 384, 768, 768])
+    row = Row("x", "X", method=classical.Classical("x", lambda: "made up", lambda pixels: next(sizes)))
+    plan = Plan(config={"n_samples": 2, "cifar10": {"n_learned": 3}})
+    (job,) = plan_jobs(plan, [(row, quick_column())], "command", lambda line: None)
+    job.run(tmp_path)
+    (found,) = make_table(plan, [row], tmp_path)["rows"]
+    assert measured_words(found["cells"]["cifar10"]) == "**1.40ˢ** (n=5, 1.00 on the first 3)"
+
+
 def test_only_names_columns_rows_and_pairs():
     rows, columns = make_rows(QUICK), list(make_columns(QUICK, "", ""))
     pairs = [(row.id, column.id) for row, column in chosen("png,kodak/rec", rows, columns)]
