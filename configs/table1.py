@@ -48,5 +48,5 @@ def _shrink(config: ConfigDict) -> None:
     few = dict(kind="embedded", name="photographs", split="test", split_train="train", models="cifar10-small")
     config.cifar10.update(few | dict(patch=32, n_classical=4, n_learned=4))
     config.imagenet32.update(few | dict(patch=32, n_classical=2, n_learned=2))
-    config.kodak.update(few | dict(patch=64, n_classical=2, n_learned=2, crop=32, models="photos-small"))
+    config.kodak.update(few | dict(patch=64, n_classical=2, n_learned=2, crop=32))
     config.n_samples = 8

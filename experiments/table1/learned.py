@@ -19,7 +19,7 @@ from rec_jax.codec.lossless import BATCH_SIZE, LosslessCodec
 from rec_jax.codec.model_file import find_model_path, read_model_file
 from rec_jax.codec.presets import configured_coder, preset_number, same_steps
 from rec_jax.codec.tiles import tiles
-from rec_jax.coders import Coder, make_coder
+from rec_jax.coders import Coder, StepCountModel, make_coder
 from rec_jax.core.files import read_bytes
 from rec_jax.core.json_rows import read_rows
 from rec_jax.evaluate.compression import compress_images, summarise
@@ -154,15 +154,20 @@ def _codec(model: str, preset: str, options: tuple | None, column: Column) -> Lo
     if options is None:
         return codec
     coder = make_coder(**dict(options))
-    return dataclasses.replace(
-        codec, coder=coder, step_counts=_step_counts(codec, model, coder, column), preset=preset_number(coder)
-    )
+    counts = _step_counts(model, coder, np.asarray(column.training_images(CALIBRATION_IMAGES)))
+    return dataclasses.replace(codec, coder=coder, step_counts=counts, preset=preset_number(coder))
 
 
-def _step_counts(codec: LosslessCodec, model: str, coder: Coder, column: Column):
+def _step_counts(model: str, coder: Coder, images: np.ndarray) -> tuple[StepCountModel, ...]:
     """The model file's own if it has them for this coder, else learned as `launch.py --mode=export` does."""
     learned_for, counts = configured_coder(read_model_file(find_model_path(model)).config.coder)[:2]
     if counts and same_steps(coder, learned_for):
         return counts
-    images = np.asarray(column.training_images(CALIBRATION_IMAGES))
+    return _learned_step_counts(model, coder, images.tobytes(), images.shape)
+
+
+@functools.cache
+def _learned_step_counts(model: str, coder: Coder, pixels: bytes, shape: tuple[int, ...]):
+    """Once per model, coder and images: columns may share them."""
+    codec, images = loaded_codec(model, "default"), np.frombuffer(pixels, np.uint8).reshape(shape)
     return calibrate_step_counts(codec.model, codec.params, coder, images)
