@@ -37,16 +37,16 @@ def prepared(tmp_path_factory):
     """A TFDS root with cifar10, 15 + 3 images, and tiny_images32, 20 + 5 images."""
     folder = tmp_path_factory.mktemp("tfds")
     write_binary_cifar(folder / "manual", cifar_batches())
-    prepare("cifar10", str(folder / "root"), str(folder / "manual"))
-    builder = TinyImages32(data_dir=folder / "root", file_format="array_record")
+    prepare("cifar10", str(folder / "sets"), str(folder / "manual"))
+    builder = TinyImages32(data_dir=folder / "sets", file_format="array_record")
     builder.download_and_prepare()
-    return folder / "root"
+    return folder / "sets"
 
 
 @pytest.fixture
 def root(prepared, tmp_path):
     """A copy that a test may damage."""
-    return shutil.copytree(prepared, tmp_path / "root", ignore=shutil.ignore_patterns(".rec_jax_cache"))
+    return shutil.copytree(prepared, tmp_path / "sets", ignore=shutil.ignore_patterns(".rec_jax_cache"))
 
 
 def config(root, **options):
@@ -137,7 +137,7 @@ def test_mixed_sizes_give_crops_but_no_array(tmp_path):
         ({"name": "cifar10:1.0.0"}, r"no data set 'cifar10:1.0.0'"),
         ({"name": "mnist"}, r"tfds build mnist --file_format=array_record"),
         ({"name": "kodak"}, r"run: python -m rec_jax\.data\.prepare kodak --data_dir="),
-        ({"name": "../root/cifar10"}, r"no data set '\.\./root/cifar10'"),
+        ({"name": "../sets/cifar10"}, r"no data set '\.\./sets/cifar10'"),
         (
             {"data_dir": "/nowhere"},
             r"\(no such folder\); run: python -m rec_jax\.data\.prepare cifar10 --data_dir=/nowhere",
