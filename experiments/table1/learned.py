@@ -154,15 +154,16 @@ def _codec(model: str, preset: str, options: tuple | None, column: Column) -> Lo
     if options is None:
         return codec
     coder = make_coder(**dict(options))
-    counts = _step_counts(model, coder, np.asarray(column.training_images(CALIBRATION_IMAGES)))
+    counts = _step_counts(model, coder, column)
     return dataclasses.replace(codec, coder=coder, step_counts=counts, preset=preset_number(coder))
 
 
-def _step_counts(model: str, coder: Coder, images: np.ndarray) -> tuple[StepCountModel, ...]:
+def _step_counts(model: str, coder: Coder, column: Column) -> tuple[StepCountModel, ...]:
     """The model file's own if it has them for this coder, else learned as `launch.py --mode=export` does."""
     learned_for, counts = configured_coder(read_model_file(find_model_path(model)).config.coder)[:2]
     if counts and same_steps(coder, learned_for):
         return counts
+    images = np.asarray(column.training_images(CALIBRATION_IMAGES))
     return _learned_step_counts(model, coder, images.tobytes(), images.shape)
 
 
