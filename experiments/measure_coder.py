@@ -15,8 +15,8 @@ import numpy as np
 from experiments.targets import LEARNED_FROM, MEASURED, Targets
 from experiments.timing import normals_s, timed_compile
 from rec_jax.coders import Coder, StepCountModel
+from rec_jax.coders.irec.variance_schedule import fit_laws
 from rec_jax.coders.step_counts import fit_step_counts
-from rec_jax.coders.variance_schedule import fit_laws
 from rec_jax.core.gaussian import DiagGaussian, log_ratio
 from rec_jax.core.prng import child_key, coder_key
 from rec_jax.core.units import bits_to_nats, nats_to_bits

@@ -10,7 +10,7 @@ from rec_jax.codec.latents import LatentCoder
 from rec_jax.codec.tiles import SMALL
 from rec_jax.coders import Coder, StepCountModel
 from rec_jax.coders.step_counts import fit_step_counts
-from rec_jax.coders.tree_groups import MAX_WEIGHT
+from rec_jax.coders.tree.groups import MAX_WEIGHT
 from rec_jax.core.errors import TrainingDiverged
 from rec_jax.core.prng import evaluate_key
 from rec_jax.models.base import LatentModel

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from rec_jax.codec.container import CUSTOM_PRESET
 from rec_jax.codec.preset_options import PRESETS
 from rec_jax.coders import BeamSearchCoder, Coder, StepCountModel, TreeCoder, make_coder
-from rec_jax.coders.tree_groups import MAX_WEIGHT
+from rec_jax.coders.tree.groups import MAX_WEIGHT
 from rec_jax.core.errors import ConfigError
 
 _LEARNED = ("layer_step_counts", "layer_weights")  # of a config's coder section: what --mode=export learns

@@ -2,18 +2,18 @@
 
 import dataclasses
 
-from rec_jax.coders.a_star import AStarCoder
 from rec_jax.coders.base import Coder
-from rec_jax.coders.beam_search import BeamSearchCoder
-from rec_jax.coders.dithered import DitheredCoder, UniformTarget
-from rec_jax.coders.greedy_poisson import GreedyPoissonCoder
-from rec_jax.coders.greedy_rejection import GreedyRejectionCoder
-from rec_jax.coders.greedy_splitting import GreedySplittingCoder
-from rec_jax.coders.index import IndexCoder
-from rec_jax.coders.ordered import OrderedCoder
-from rec_jax.coders.poisson import PoissonCoder
+from rec_jax.coders.few_nats.greedy_rejection import GreedyRejectionCoder
+from rec_jax.coders.few_nats.index import IndexCoder
+from rec_jax.coders.few_nats.ordered import OrderedCoder
+from rec_jax.coders.few_nats.poisson import PoissonCoder
+from rec_jax.coders.irec.beam_search import BeamSearchCoder
+from rec_jax.coders.one_dim.a_star import AStarCoder
+from rec_jax.coders.one_dim.dithered import DitheredCoder, UniformTarget
+from rec_jax.coders.one_dim.greedy_poisson import GreedyPoissonCoder
+from rec_jax.coders.one_dim.greedy_splitting import GreedySplittingCoder
 from rec_jax.coders.step_counts import StepCountModel
-from rec_jax.coders.tree import TreeCoder
+from rec_jax.coders.tree.coder import TreeCoder
 from rec_jax.core.errors import ConfigError
 
 __all__ = [

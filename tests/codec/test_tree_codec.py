@@ -12,8 +12,8 @@ from rec_jax.codec.calibrate import calibrate_step_counts, calibrate_weights
 from rec_jax.codec.container import CUSTOM_PRESET, LATENT, Header
 from rec_jax.codec.latents import SEED
 from rec_jax.coders import StepCountModel
-from rec_jax.coders.tree_groups import MAX_WEIGHT
-from rec_jax.coders.tree_outliers import MAX_OUTLIERS, Outliers, outlier_symbols
+from rec_jax.coders.tree.groups import MAX_WEIGHT
+from rec_jax.coders.tree.outliers import MAX_OUTLIERS, Outliers, outlier_symbols
 from rec_jax.core.errors import BitstreamMismatch, CorruptFile, RecError
 from rec_jax.entropy.stream import SymbolWriter
 from rec_jax.models.elbo import elbo_terms

@@ -9,10 +9,10 @@ import pytest
 from scipy import integrate, stats
 
 from rec_jax.coders import BeamSearchCoder, StepCountModel, make_coder
-from rec_jax.coders.beam_search import _signs, log_ratio_coefficients
 from rec_jax.coders.blocks import block_shape, cut, join, map_sorted, permutation
-from rec_jax.coders.even_steps import even_steps
-from rec_jax.coders.variance_schedule import LAWS, LawModel, choose_law, fit_laws, law_share, power_share
+from rec_jax.coders.irec.beam_search import _signs, log_ratio_coefficients
+from rec_jax.coders.irec.even_steps import even_steps
+from rec_jax.coders.irec.variance_schedule import LAWS, LawModel, choose_law, fit_laws, law_share, power_share
 from rec_jax.core.errors import ConfigError
 from rec_jax.core.gaussian import DiagGaussian
 from rec_jax.core.prng import child_key, coder_key

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from rec_jax.coders import StepCountModel, make_coder
-from rec_jax.coders.tree import TreeCode, TreeCoder
-from rec_jax.coders.tree_codebook import first_path, replay, sequence, windows_of
-from rec_jax.coders.tree_groups import MAX_WEIGHT, make_groups
-from rec_jax.coders.tree_outliers import MAX_OUTLIERS, Outliers, find_outliers, outlier_symbols, recentre
-from rec_jax.coders.tree_rates import level_table, offered_steps
-from rec_jax.coders.tree_search import BLOCKS, _select, _window_scores, search
+from rec_jax.coders.tree.codebook import first_path, replay, sequence, windows_of
+from rec_jax.coders.tree.coder import TreeCode, TreeCoder
+from rec_jax.coders.tree.groups import MAX_WEIGHT, make_groups
+from rec_jax.coders.tree.outliers import MAX_OUTLIERS, Outliers, find_outliers, outlier_symbols, recentre
+from rec_jax.coders.tree.rates import level_table, offered_steps
+from rec_jax.coders.tree.search import BLOCKS, _select, _window_scores, search
 from rec_jax.core.errors import ConfigError
 from rec_jax.core.gaussian import DiagGaussian, kl_nats, log_ratio
 from rec_jax.core.prng import child_key, coder_key

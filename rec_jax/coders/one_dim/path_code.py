@@ -11,9 +11,9 @@ import numpy as np
 
 from rec_jax.coders.base import Info, ReadSymbols
 from rec_jax.coders.density_ratio import Peak, max_log_ratio, one_dim, peak
+from rec_jax.coders.one_dim.splitting import MAX_DEPTH, child, point, root
 from rec_jax.coders.one_index import zipf_table
 from rec_jax.coders.one_shot import OneShotCoder
-from rec_jax.coders.splitting import MAX_DEPTH, child, point, root
 from rec_jax.core.errors import ConfigError
 from rec_jax.core.gaussian import kl_nats, standardise
 from rec_jax.entropy.tables import Table, UniformTable

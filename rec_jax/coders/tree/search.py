@@ -1,4 +1,4 @@
-"""The tree coder's search: the M-algorithm (Jelinek and Anderson 1971) over the codebook of tree_codebook.py.
+"""The tree coder's search: the M-algorithm (Jelinek and Anderson 1971) over the codebook of codebook.py.
 
 A path's score is log q/p of the dims it has fixed. Step k adds to it the score of a window n of its sequence,
 
@@ -15,8 +15,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from rec_jax.coders.tree_codebook import first_path, sequence, windows_of
-from rec_jax.coders.tree_groups import Groups, make_groups
+from rec_jax.coders.tree.codebook import first_path, sequence, windows_of
+from rec_jax.coders.tree.groups import Groups, make_groups
 from rec_jax.core.gaussian import DiagGaussian
 from rec_jax.core.prng import child_key
 
@@ -51,7 +51,7 @@ def search(
 ) -> jax.Array:
     """Indices uint8 [max_steps] of one block, zero beyond n_steps; target [D] in p's coordinates.
 
-    weights: int32 [D], see tree_groups.py.  Works under a vmap of the axis BLOCKS, over blocks searched together.
+    weights: int32 [D], see groups.py.  Works under a vmap of the axis BLOCKS, over blocks searched together.
     """
     groups = make_groups(weights, n_steps, max_steps, n_candidates, length)
     linear, quadratic = _coefficients(target, length)

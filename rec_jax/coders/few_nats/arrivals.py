@@ -10,7 +10,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from rec_jax.coders.candidates import CANDIDATES_AT_ONCE, candidate
+from rec_jax.coders.few_nats.candidates import CANDIDATES_AT_ONCE, candidate
 from rec_jax.core.gaussian import DiagGaussian, log_ratio
 from rec_jax.core.prng import child_key
 

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from rec_jax.coders.arrivals import first_arrival
 from rec_jax.coders.base import Info
-from rec_jax.coders.candidates import candidate
 from rec_jax.coders.density_ratio import max_log_ratio
+from rec_jax.coders.few_nats.arrivals import first_arrival
+from rec_jax.coders.few_nats.candidates import candidate
 from rec_jax.coders.one_index import OneIndexCoder, check_bound, zipf_code, zipf_index, zipf_table
 from rec_jax.core.gaussian import kl_nats, standardise
 from rec_jax.core.units import nats_to_bits

@@ -33,10 +33,10 @@ import numpy as np
 
 from rec_jax.coders.base import Info, raise_on_overflow
 from rec_jax.coders.blocks import block_keys, block_shape, cut_target, join, map_sorted, permutation
-from rec_jax.coders.even_steps import even_steps
+from rec_jax.coders.irec.even_steps import even_steps
+from rec_jax.coders.irec.variance_schedule import LawModel, choose_law, law_share, power_share
 from rec_jax.coders.step_codes import StepCode, StepCoder
 from rec_jax.coders.step_counts import StepCountModel
-from rec_jax.coders.variance_schedule import LawModel, choose_law, law_share, power_share
 from rec_jax.core.errors import ConfigError
 from rec_jax.core.gaussian import DiagGaussian, kl_nats
 from rec_jax.core.prng import child_key

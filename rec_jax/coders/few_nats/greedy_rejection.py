@@ -21,10 +21,10 @@ import jax
 import jax.numpy as jnp
 
 from rec_jax.coders.base import Info
-from rec_jax.coders.candidates import candidate
 from rec_jax.coders.density_ratio import left_over, max_log_ratio, one_dim, peak
+from rec_jax.coders.few_nats.candidates import candidate
+from rec_jax.coders.few_nats.poisson import PoissonCoder
 from rec_jax.coders.one_index import zipf_code
-from rec_jax.coders.poisson import PoissonCoder
 from rec_jax.core.errors import ConfigError
 from rec_jax.core.gaussian import kl_nats, standardise
 from rec_jax.core.prng import child_key

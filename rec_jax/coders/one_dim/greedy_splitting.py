@@ -23,8 +23,8 @@ import jax
 import jax.numpy as jnp
 
 from rec_jax.coders.density_ratio import Peak, left_over
-from rec_jax.coders.path_code import PathCode, SplittingCoder
-from rec_jax.coders.splitting import MAX_DEPTH, Node, child, ends, point, root
+from rec_jax.coders.one_dim.path_code import PathCode, SplittingCoder
+from rec_jax.coders.one_dim.splitting import MAX_DEPTH, Node, child, ends, point, root
 from rec_jax.core.prng import child_key
 
 _CHANCES = 1 << 24  # child of a node's key, behind those of splitting.py: what the sender alone draws

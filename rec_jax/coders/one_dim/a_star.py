@@ -23,8 +23,8 @@ import jax
 import jax.numpy as jnp
 
 from rec_jax.coders.density_ratio import Peak
-from rec_jax.coders.path_code import PathCode, SplittingCoder
-from rec_jax.coders.splitting import MAX_DEPTH, Heap, child, first, heap, nearest, point, replace_first, root
+from rec_jax.coders.one_dim.path_code import PathCode, SplittingCoder
+from rec_jax.coders.one_dim.splitting import MAX_DEPTH, Heap, child, first, heap, nearest, point, replace_first, root
 from rec_jax.core.errors import ConfigError
 from rec_jax.entropy.tables import Table, normalise
 

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from rec_jax.coders.base import Info
-from rec_jax.coders.candidates import CANDIDATES_AT_ONCE, CandidatesCoder, candidate
+from rec_jax.coders.few_nats.candidates import CANDIDATES_AT_ONCE, CandidatesCoder, candidate
 from rec_jax.coders.one_index import IndexCode
 from rec_jax.core.errors import ConfigError
 from rec_jax.core.gaussian import DiagGaussian, kl_nats, log_ratio

@@ -24,8 +24,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from rec_jax.coders.density_ratio import Peak, left_over
-from rec_jax.coders.path_code import PathCode, SplittingCoder
-from rec_jax.coders.splitting import MAX_DEPTH, Heap, child, first, heap, nearest, point, replace_first, root
+from rec_jax.coders.one_dim.path_code import PathCode, SplittingCoder
+from rec_jax.coders.one_dim.splitting import MAX_DEPTH, Heap, child, first, heap, nearest, point, replace_first, root
 
 _CELLS = 128
 _SMALLEST = 0.01  # omega of the first grid point: the chance to get nearer to the mode is below 1e-4

@@ -1,19 +1,19 @@
 """The tree coder: a random tree whose levels are groups of dims, searched by the M-algorithm.
 
 In p's coordinates (p = N(0, 1), q = N(mu, rho^2) per dim) the D dims of a block, in a shared random order, are dealt
-to K groups of equal expected KL (tree_groups.py). Step k gives its group one of M candidates, all drawn from p by the
+to K groups of equal expected KL (groups.py). Step k gives its group one of M candidates, all drawn from p by the
 whole path of indices before it, and a path's score is log q/p of the dims that it has fixed so far. The best B paths
 survive each step (the M-algorithm for random tree codes, Jelinek and Anderson 1971); in the end the best one is sent:
-K and K indices, ln M nats each, with K ln M about KL. Dims that no candidate would reach are moved (tree_outliers.py).
+K and K indices, ln M nats each, with K ln M about KL. Dims that no candidate would reach are moved (outliers.py).
 
 Where beam search (beam_search.py) splits the variance of all dims into K auxiliary variables, the tree splits the
 dims, so a path's score needs no partial sums, and the scores of all candidates of a step, over all paths, are one
-FFT (tree_codebook.py, tree_search.py): B can be in the thousands. What a beam of B paths loses falls as 1 / (ln B)^2,
+FFT (codebook.py, search.py): B can be in the thousands. What a beam of B paths loses falls as 1 / (ln B)^2,
 and grows with the difference between a group's KL and ln M, summed over the groups: hence `weights`, how the KL is
 expected to be spread over the dims, which both sides must know (a model's channels differ widely, and stay so).
 
 Side information: the outliers, and one K per block, where a block is a whole call of up to `block_size` dims. K is
-one of a few numbers (tree_rates.py), coded around a learned centre or, with nothing learned, by a table that suits any.
+one of a few numbers (rates.py), coded around a learned centre or, with nothing learned, by a table that suits any.
 
 Domain: any D of some hundred dims or more; up to 128 dims a call may need more than ln F nats. Cost: O(K (F log F +
 B M)) per block. Approximate: z follows q as B grows. Use it wherever a call has many dims; see docs/tree_coder.md.
@@ -32,8 +32,8 @@ from rec_jax.coders.base import Info, ReadSymbols, raise_on_overflow
 from rec_jax.coders.blocks import block_keys, block_shape, cut, cut_target, join, map_sorted, permutation
 from rec_jax.coders.step_codes import StepCoder
 from rec_jax.coders.step_counts import StepCountModel
-from rec_jax.coders.tree_codebook import replay
-from rec_jax.coders.tree_outliers import (
+from rec_jax.coders.tree.codebook import replay
+from rec_jax.coders.tree.outliers import (
     Outliers,
     find_outliers,
     from_outlier_symbols,
@@ -41,8 +41,8 @@ from rec_jax.coders.tree_outliers import (
     read_outlier_symbols,
     recentre,
 )
-from rec_jax.coders.tree_rates import level_table, offered_steps
-from rec_jax.coders.tree_search import BLOCKS, MAX_CANDIDATES, search
+from rec_jax.coders.tree.rates import level_table, offered_steps
+from rec_jax.coders.tree.search import BLOCKS, MAX_CANDIDATES, search
 from rec_jax.core.errors import ConfigError
 from rec_jax.core.gaussian import DiagGaussian, kl_nats, log_ratio
 from rec_jax.entropy.tables import Table
@@ -66,7 +66,7 @@ class TreeCoder(StepCoder):
     is expected to have; None: all alike.
 
     n_candidates: M, so that a step sends ln M nats.  n_beams: B.  sequence_length: F, a power of two.
-    rate: nats sent per nat of KL.  spacing: of the numbers of steps on offer (tree_rates.py).
+    rate: nats sent per nat of KL.  spacing: of the numbers of steps on offer (rates.py).
     block_size: largest number of dims with one K.  max_nats: largest KL of a block.
     step_counts: how K is coded; None: by a table that suits any.
     """

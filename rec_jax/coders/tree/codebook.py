@@ -12,7 +12,7 @@ of (key, path, candidate).
 import jax
 import jax.numpy as jnp
 
-from rec_jax.coders.tree_groups import make_groups
+from rec_jax.coders.tree.groups import make_groups
 from rec_jax.core.prng import child_key
 
 _SEQUENCES, _PATHS = range(2)  # children of a block's key
@@ -44,7 +44,7 @@ def replay(
 ) -> jax.Array:
     """The decoder: the sample [D] that n_steps indices stand for; no steps: the first window for all dims.
 
-    indices: [max_steps], those beyond n_steps are not looked at.  weights: [D], see tree_groups.py.
+    indices: [max_steps], those beyond n_steps are not looked at.  weights: [D], see groups.py.
     """
 
     def follow(step, state):

@@ -1,0 +1,1 @@
+"""iREC, the paper's coder: auxiliary variables and a beam search."""

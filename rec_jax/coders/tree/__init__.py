@@ -1,0 +1,1 @@
+"""The tree coder, the codec's default: a random tree over groups of dims."""
