@@ -25,6 +25,7 @@ bench: $(STAMP)
 lint: $(STAMP)
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	$(RUN) -m ty check --no-progress --python .venv
 
 # Always from nothing and stamped last, so that an interrupted install is never taken for a whole one.
 $(STAMP): requirements.lock requirements.txt pyproject.toml

@@ -8,6 +8,7 @@ On several hosts: the same command with --coordinator=HOST:PORT --num_processes=
 
 import dataclasses
 import runpy
+import signal
 import sys
 from pathlib import Path
 
@@ -15,12 +16,12 @@ import numpy as np
 from absl import app, flags, logging
 from ml_collections import ConfigDict, config_flags
 
-from rec_jax.core.compilation import enable_compilation_cache
+from rec_jax.core.compilation import check_device, enable_compilation_cache
 from rec_jax.core.errors import ConfigError, RecError
 from rec_jax.core.messages import flag_error_line, is_warning_or_ours, one_line
+from rec_jax.core.paths import expand_home
 from rec_jax.train.parallel import initialize_processes
-
-_CALIBRATION_IMAGES = 128
+from rec_jax.train.stop import Stopped, raise_on_sigterm
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "A file of configs/, FILE.py or FILE.py:ARGUMENT.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run: checkpoints, metrics, results.")
@@ -48,15 +49,17 @@ def evaluate(config: ConfigDict, workdir: Path) -> None:
     from rec_jax.evaluate.compression import format_summary
     from rec_jax.evaluate.run import evaluate as run
 
+    check_evaluation(config, _MODEL.value)
     print(format_summary(run(config, workdir, _MODEL.value)))
 
 
 def export(config: ConfigDict, workdir: Path, path: Path) -> None:
-    """Writes the averaged weights of workdir, with what the default coder must know of them, as one model file."""
+    """Writes the averaged weights of workdir as integers, with what the default coder must know, as one model file."""
     from configs.base import choose_coder
-    from rec_jax.codec.calibrate import calibrate_step_counts, calibrate_weights
+    from rec_jax.codec.calibrate import N_IMAGES, calibrate
+    from rec_jax.codec.learned import configured_coder
     from rec_jax.codec.model_file import write_model_file
-    from rec_jax.codec.presets import configured_coder
+    from rec_jax.codec.package import package_of_params
     from rec_jax.data import evenly_spaced, make_source
     from rec_jax.models import make_model
     from rec_jax.train.checkpoint import restore_params
@@ -67,37 +70,66 @@ def export(config: ConfigDict, workdir: Path, path: Path) -> None:
     config.model = read_config(workdir).model
     config.data.data_dir = ""  # a path of this machine is nothing that a model should carry
     config.train.initial_model = Path(config.train.initial_model).name
-    images, model = evenly_spaced(make_source(data, "train"), _CALIBRATION_IMAGES), make_model(config.model)
-    weights = calibrate_weights(model, params, images)
-    counts = calibrate_step_counts(model, params, configured_coder(config.coder).coder, images, weights)
-    config.coder.update(dict(layer_weights=weights, layer_step_counts=tuple(map(dataclasses.astuple, counts))))
-    model_id = write_model_file(path, params, config.lock())
+    package = package_of_params(make_model(config.model), params, configured_coder(config.coder)[0])
+    learned = calibrate(package, evenly_spaced(make_source(data, "train"), N_IMAGES))
+    counts = tuple(map(dataclasses.astuple, learned.step_counts))
+    config.coder.update(dict(layer_weights=learned.shares, layer_step_counts=counts))
+    model_id = write_model_file(path, package.stored, config.to_dict())
     print(f"{path}: {path.stat().st_size} bytes, model id {model_id:04x}; try rec-jax compress --model {path}")
 
 
-def check_coder(config: ConfigDict) -> None:
-    """A coder that cannot be is told before a run, not after it."""
-    from rec_jax.codec.presets import configured_coder
+def check(config: ConfigDict) -> None:
+    """A config that cannot be is told before a run, not after it."""
+    from rec_jax.codec.learned import configured_coder
+    from rec_jax.models import make_model
+    from rec_jax.train.checks import check_values
 
     configured_coder(config.coder)
+    check_values(config, make_model(config.model).stride)
+
+
+def check_evaluation(config: ConfigDict, model_name: str | None = None) -> None:
+    """Images that cannot be evaluated are told before any is coded, or anything is trained for them."""
+    from rec_jax.codec.package import open_package
+    from rec_jax.codec.tiles import tile_side
+    from rec_jax.data import make_source
+    from rec_jax.models import make_model
+
+    model = open_package(model_name).model if model_name else make_model(config.model)
+    if not model.groups:  # takes any
+        return
+    stride = model.stride
+    source = make_source(config.data, config.evaluate.split)
+    for number in range(min(config.evaluate.n_images, len(source))):
+        image = source[number]
+        height, width = image.shape[:2]
+        side = tile_side(height, width, stride)
+        if height % side or width % side:
+            fitting = [n for n in range(min(height, width), 0, -1) if n % tile_side(n, n, stride) == 0]
+            if config.data.kind == "embedded":  # is cut to any size
+                fitting = [side]
+            way = f"set data.patch_test={fitting[0]}" if fitting else "take larger images"
+            raise ConfigError(
+                f"image {number} of evaluate.split={config.evaluate.split} is {width}x{height}: for its ELBO, sides "
+                f"must be multiples of {side}; {way}"
+            )
 
 
 def sweep(config: ConfigDict, workdir: Path, all_overrides: list[dict]) -> None:
     """Trains and evaluates config with each of the overrides in WORKDIR/NAME=VALUE,...; skips finished ones.
 
-    Overrides that move no trained number share the weights of workdir itself. A failure does not stop the next run.
+    Overrides that move no trained number share the weights of workdir itself. All overrides are checked before the
+    first run; a run's failure does not stop the next one.
     """
     from rec_jax.train.checkpoint import link_checkpoints
-    from rec_jax.train.saved_config import training_difference, with_overrides, write_config
+    from rec_jax.train.saved_config import training_difference, write_config
 
     failed = []
-    for overrides in all_overrides:
-        folder = workdir / ",".join(f"{name}={value}" for name, value in overrides.items()).replace("/", "_")
+    for folder, changed in _checked_sweep(config, workdir, all_overrides):
         if (folder / "finished").exists():
             continue
         print(f"sweep: {folder}", file=sys.stderr)
         try:
-            changed = with_overrides(config, overrides)
             if training_difference(config, changed):
                 train(changed, folder)
             else:
@@ -113,6 +145,30 @@ def sweep(config: ConfigDict, workdir: Path, all_overrides: list[dict]) -> None:
         raise RecError(f"{len(failed)} runs of the sweep failed: {'; '.join(failed)}")
 
 
+def _checked_sweep(config: ConfigDict, workdir: Path, all_overrides: list[dict]) -> list[tuple[Path, ConfigDict]]:
+    """The folder and the config of every run; ConfigError for the first that cannot be."""
+    from rec_jax.train.saved_config import with_overrides
+
+    if not isinstance(all_overrides, list | tuple) or not all(isinstance(one, dict) for one in all_overrides):
+        raise ConfigError("sweep() must return a list of {'section.field': value}")
+    runs, checked = [], set()
+    for overrides in all_overrides:
+        name = ",".join(f"{name}={value}" for name, value in overrides.items()).replace("/", "_")
+        if not name or workdir / name in (folder for folder, _ in runs):
+            raise ConfigError(f"sweep() has {name or 'no override'!r} twice, or a run that changes nothing")
+        changed = with_overrides(config, overrides)
+        try:
+            check(changed)
+            images = repr((changed.data, changed.evaluate.split, changed.evaluate.n_images, changed.model))
+            if images not in checked:
+                check_evaluation(changed)
+                checked.add(images)
+        except RecError as error:
+            raise type(error)(f"override {name}: {error}") from error
+        runs.append((workdir / name, changed))
+    return runs
+
+
 def _evaluators(config: ConfigDict) -> list:
     """The ELBO of the first config.train.evaluate_images test images, cut to the training images' size."""
     from rec_jax.data import CenterCrops, make_source
@@ -123,31 +179,39 @@ def _evaluators(config: ConfigDict) -> list:
         return []
     source = make_source(config.data, "test")
     source = CenterCrops(source, config.data.patch) if config.data.patch else source
-    images = np.stack([source[i] for i in range(min(config.train.evaluate_images, len(source)))])
-    return [elbo_evaluator(make_model(config.model), images, config.seed, config.evaluate.batch_size)]
+    model = make_model(config.model)
+    images = [source[i] for i in range(min(config.train.evaluate_images, len(source)))]
+    for i, image in enumerate(images):
+        height, width, _ = image.shape
+        if image.shape != images[0].shape or height % model.stride or width % model.stride:
+            raise ConfigError(
+                f"{source.label(i)}, a test image, is {width}x{height}: all must have one size, of multiples of the "
+                f"model's stride {model.stride}; set data.patch, or train.evaluate_images=0"
+            )
+    return [elbo_evaluator(model, np.stack(images), config.seed, config.evaluate.batch_size)]
 
 
 def _initial_params(config: ConfigDict):
     """The parameters of config.train.initial_model: of the config's network, under its likelihood or the paper's."""
-    from rec_jax.codec.model_file import find_model_path, read_model_file
+    from rec_jax.codec.package import open_package
     from rec_jax.core.prng import init_key
-    from rec_jax.models import check_params, make_model
+    from rec_jax.models import make_model
+    from rec_jax.models.exact_params import trainable_params
     from rec_jax.models.widen import widen
 
     name = config.train.initial_model
-    stored = read_model_file(find_model_path(name))
-    theirs, ours = stored.config.model, config.model
-    same_network = all(theirs[field] == ours[field] for field in ("kind", "levels"))
-    if theirs != ours and not (same_network and theirs.likelihood == "logistic"):
+    package, ours = open_package(name), config.model.to_dict()
+    theirs = package.config["model"]
+    same_network = all(theirs.get(field) == ours.get(field) for field in ("kind", "levels"))
+    if theirs != ours and not (same_network and theirs.get("likelihood") == "logistic"):
         raise ConfigError(
-            f"train.initial_model={name!r} is a model of {theirs.to_dict()}, the config's model section is "
-            f"{ours.to_dict()}: make them equal (of a model with likelihood 'logistic', only kind and levels) or give "
-            f"another model"
+            f"train.initial_model={name!r} is a model of {theirs}, the config's model section is {ours}: make them "
+            "equal (of a model with likelihood 'logistic', only kind and levels) or give another model"
         )
-    check_params(make_model(theirs), stored.params, name)
+    params = trainable_params(package.stored)
     if theirs == ours:
-        return stored.params
-    return widen(stored.params, make_model(ours).likelihood, init_key(config.seed))
+        return params
+    return widen(params, make_model(ours).likelihood, init_key(config.seed))
 
 
 def _load_sweep() -> list[dict]:
@@ -170,20 +234,31 @@ def main(argv: list[str]) -> None:
         if len(argv) > 1:
             raise ConfigError(f"unknown argument {argv[1]!r}; flags begin with --")
         logging.get_absl_handler().addFilter(is_warning_or_ours)
+        raise_on_sigterm()
         enable_compilation_cache()
         initialize_processes(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
-        config, workdir = _CONFIG.value, Path(_WORKDIR.value)
-        check_coder(config)
+        check_device()
+        assert _WORKDIR.value is not None, "a required flag"
+        config, workdir = _CONFIG.value, expand_home(_WORKDIR.value)
+        check(config)
+        output = expand_home(_OUTPUT.value or workdir / "model.safetensors")
         {
             "train": lambda: train(config, workdir),
             "evaluate": lambda: evaluate(config, workdir),
-            "export": lambda: export(config, workdir, Path(_OUTPUT.value or workdir / "model.safetensors")),
+            "export": lambda: export(config, workdir, output),
             "sweep": lambda: sweep(config, workdir, _load_sweep()),
         }[_MODE.value]()
     except (RecError, OSError) as error:
         sys.exit(f"launch.py: {one_line(error)}")
     except KeyboardInterrupt:
-        sys.exit("launch.py: interrupted; the same command goes on from the last checkpoint")
+        _leave(Stopped(signal.SIGINT))
+    except Stopped as stopped:
+        _leave(stopped)
+
+
+def _leave(stopped: Stopped) -> None:
+    print(f"launch.py: {stopped}", file=sys.stderr)
+    sys.exit(stopped.exit_code)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def base() -> ConfigDict:
             free_nats=0.1,
             kl_warmup_steps=0,
             ema_decay=0.999,
-            clip_norm=100.0,  # of the gradient of the loss in nats per dimension
+            clip_norm=100.0,  # of the gradient of the loss in nats per dimension; inf: never
             compute_dtype="auto",
             unroll="auto",
             log_every=100,

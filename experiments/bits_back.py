@@ -1,101 +1,93 @@
 """Bits-back coding (HiLLoC) with a model's weights: its rate in a chain, and what a single image costs.
 
-python -m experiments.bits_back --model=cifar10-small --source=cifar10 --data_dir=DIR --n=100 --out=runs/bits_back.json
+python -m experiments.bits_back --model=cifar10-small --source=cifar10 --data_dir=DIR --n=100 --out=runs/bits_back.jsonl
 
 Every message is decoded back to the exact images and the exact start. The start that holds JPEG XL files needs the
 package imagecodecs and is "not run" without it. The ELBO is of the same images, with one posterior sample each.
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
+from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 from absl import logging
 
-import rec_jax
+from experiments.cases import Row, rows_of, run_cases
 from experiments.round_trip import read_images
+from experiments.table1 import bits_back
+from experiments.table1.coder_losses import bits_back_means
+from experiments.table1.learned import weights_digest
+from rec_jax.codec import open_package
 from rec_jax.codec.bits_back import BIN_BITS, POSTERIOR_BITS, BitsBackCodec
-from rec_jax.codec.bits_back_costs import ChainCost, evaluate_chain
 from rec_jax.core.compilation import enable_compilation_cache
 from rec_jax.core.errors import RecError
-from rec_jax.core.files import write_bytes_atomic
-from rec_jax.core.units import bits_to_bpd
-from rec_jax.evaluate.elbo import image_elbo
+from rec_jax.core.messages import one_line
+from rec_jax.core.rows import arrays_digest, files_digest, program_key
 
-JXL_EFFORT = 9
+
+class Chain(NamedTuple):
+    """A case of experiments.cases: all images as one chain, and each of them alone."""
+
+    codec: BitsBackCodec
+    weights: str  # digest of the model file
+    images: np.ndarray
+    title: str
+
+    def key(self) -> dict[str, Any]:
+        """See cases.Case."""
+        return {
+            "weights": self.weights,
+            "images": arrays_digest(self.images),
+            "bits": [self.codec.bin_bits, self.codec.posterior_bits],
+            "start": bits_back.jxl_or_none(),
+            "measured_by": files_digest(bits_back.__file__),
+            **program_key(),
+        }
+
+    def measure(self) -> Row:
+        """See cases.Case."""
+        numbers = list(range(len(self.images)))
+        return {"title": self.title, "images": bits_back.chain_rows(self.codec, self.images, numbers, seed=0)}
+
+    def line(self, row: Row) -> str:
+        """The means over the images, in bits per dimension."""
+        rows = row["images"]
+        means, one = bits_back_means(rows), rows[0]
+        bpd = means["bpd"] | {"whole chain": one["chain_bits"] / sum(r["n_dims"] for r in rows)}
+        over = 100 * (bpd["net"] / bpd["elbo"] - 1)
+        lines = [f"{len(rows)} images of {one['n_dims']} dims, every message decoded exactly; bits per dimension:"]
+        lines += [f"{name} {'not run' if rate is None else f'{rate:.4f}'}" for name, rate in bpd.items()]
+        return "\n".join(
+            [
+                *lines,
+                f"net {over:+.2f}% over the ELBO; JPEG XL files in a start: {means['n_jxl'] or 'not run'}",
+                f"{one['encode_s']:.3f} s to encode, {one['decode_s']:.3f} s to decode an image of the chain",
+            ]
+        )
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Prints the rates in bits per dimension and writes one row per image; exit code 1 for an error."""
+    """Measures what is not there yet and prints the rates in bits per dimension; exit code 1 for an error."""
     arguments = _parse(argv)
     logging.set_verbosity(logging.INFO)
     enable_compilation_cache()
     try:
         images = np.stack(read_images(arguments.source, arguments.data_dir, arguments.n))
-        shipped = rec_jax.load(arguments.model)
-        codec = BitsBackCodec(
-            shipped.model, shipped.params, shipped.model_id, arguments.bin_bits, arguments.posterior_bits
-        )
-        cost = evaluate_chain(codec, images, jxl_files(images))
-        elbo = image_elbo(
-            codec.model, codec.params, images, range(len(images)), seed=0, batch_size=min(50, len(images))
-        )
+        codec = BitsBackCodec(open_package(arguments.model), arguments.bin_bits, arguments.posterior_bits)
+        title = f"{arguments.model}, the first {len(images)} of {arguments.source}"
+        cases = [Chain(codec, weights_digest(arguments.model), images, title)]
+        (before,) = rows_of(cases, arguments.out)
+        failures = run_cases(cases, arguments.out)
     except (RecError, OSError) as error:
-        print(f"bits_back: {error}", file=sys.stderr)
-        return 1
-    print(summary(cost, elbo.elbo_bits, images[0].size))
-    if arguments.out:
-        _write(arguments, cost, elbo.elbo_bits)
-    return 0
-
-
-def jxl_files(images: np.ndarray) -> list[bytes] | None:
-    """Each image as a lossless JPEG XL file; None without imagecodecs."""
-    try:
-        import imagecodecs
-    except ImportError:
-        return None
-    return [imagecodecs.jpegxl_encode(image, lossless=True, effort=JXL_EFFORT, usecontainer=False) for image in images]
-
-
-def summary(cost: ChainCost, elbo_bits: np.ndarray, n_dims: int) -> str:
-    """The means over the images, as text."""
-    elbo = float(elbo_bits.mean())
-
-    def mean(name: str) -> float:
-        return bits_to_bpd(float(np.mean([getattr(image, name) for image in cost.images])), n_dims)
-
-    lines = [
-        f"{len(cost.images)} images of {n_dims} dims, every message decoded exactly; bits per dimension:",
-        f"-ELBO {bits_to_bpd(elbo, n_dims):.4f}",
-        f"chain, net: {mean('net_bits'):.4f}, {100 * (cost.net_bits / elbo - 1):+.2f}% over the ELBO",
-        f"chain, whole message: {bits_to_bpd(cost.message_bits / len(cost.images), n_dims):.4f}",
-        f"single image, random start: {mean('single_random_bits'):.2f}, of which the start {mean('initial_bits'):.2f}",
-    ]
-    if any(image.n_jxl is None for image in cost.images):
-        lines.append("single image, JPEG XL start: not run (no imagecodecs, or too few images)")
+        failures = {"": one_line(error)}
     else:
-        n_files = np.mean([image.n_jxl for image in cost.images])
-        lines.append(
-            f"single image, JPEG XL start: {mean('single_jxl_bits'):.2f}, of which the files of {n_files:.1f} other "
-            f"images {mean('jxl_bits'):.2f} and this image {mean('on_jxl_bits'):.3f}; "
-            f"per image of them all {mean('collection_bits'):.3f}"
-        )
-    return "\n".join(
-        [*lines, f"{cost.encode_s:.3f} s to encode, {cost.decode_s:.3f} s to decode an image of the chain"]
-    )
-
-
-def _write(arguments: argparse.Namespace, cost: ChainCost, elbo_bits: np.ndarray) -> None:
-    rows = [image._asdict() | {"elbo_bits": float(e)} for image, e in zip(cost.images, elbo_bits, strict=True)]
-    chain = {name: value for name, value in cost._asdict().items() if name != "images"}
-    options = {name: getattr(arguments, name) for name in ("model", "source", "bin_bits", "posterior_bits")}
-    result = options | {"jax": jax.__version__, "device": jax.devices()[0].device_kind} | chain | {"images": rows}
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes_atomic(arguments.out, (json.dumps(result, indent=1) + "\n").encode())
+        if before:
+            print(cases[0].line(before))
+    for reason in failures.values():
+        print(f"bits_back: {reason}", file=sys.stderr)
+    return int(bool(failures))
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
@@ -106,7 +98,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--n", type=int, help="how many images; default: all")
     parser.add_argument("--bin_bits", type=int, default=BIN_BITS)
     parser.add_argument("--posterior_bits", type=int, default=POSTERIOR_BITS)
-    parser.add_argument("--out", type=Path, help="JSON of all rows")
+    parser.add_argument("--out", type=Path, default=Path("runs/bits_back.jsonl"), help="one row per chain, kept")
     return parser.parse_args(argv)
 
 

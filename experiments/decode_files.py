@@ -1,10 +1,9 @@
-"""Decoding files where nothing of their writing is left: in a new process, one by one, from their bytes alone.
+"""Decoding files where nothing of their writing is left: in a new process without jax, one by one, from their bytes.
 
 python -m experiments.decode_files FOLDER [--model NAME|PATH]     # FOLDER/*.rec -> FOLDER/decoded/*.png
 """
 
 import argparse
-import functools
 import json
 import subprocess
 import sys
@@ -15,9 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rec_jax.codec import container
+import rec_jax
 from rec_jax.codec.image_io import read_image, write_png
-from rec_jax.codec.model_file import find_model_name
+from rec_jax.codec.model_file import find_model_path
 from rec_jax.core.errors import RecError
 
 _ROOT = Path(__file__).parents[1]
@@ -31,16 +30,16 @@ class Decoded(NamedTuple):
     error: str  # '' if the decoder returned pixels
 
 
-def decode_in_new_process(folder: Path, model: str | None = None, preset: str = "default") -> Iterator[Decoded]:
+def decode_in_new_process(folder: Path, model: str | None = None) -> Iterator[Decoded]:
     """Decodes FOLDER/*.rec to FOLDER/decoded/*.png in one new process; yields file after file, sorted by name.
 
     model: a name or path; None takes the shipped model of each file's id.
-    A process that dies yields nothing for the files it did not reach; what it wrote to stderr goes to ours.
+    In that process jax cannot be imported, so what is yielded was decoded without. A process that dies yields
+    nothing for the files it did not reach; what it wrote to stderr goes to ours.
     """
     for stale in (folder / "decoded").glob("*.png"):
         stale.unlink()
     command = [sys.executable, "-m", "experiments.decode_files", str(folder.absolute())]
-    command += ["--preset", preset]
     if model:
         command += ["--model", str(Path(model).absolute()) if Path(model).is_file() else model]
     with subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True) as process:
@@ -59,16 +58,16 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Decode FOLDER/*.rec to FOLDER/decoded/*.png.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", help="name of a shipped model, or path; default: the shipped model of a file's id")
-    parser.add_argument("--preset", default="default")
     arguments = parser.parse_args(argv)
+    forbid_jax()
     if arguments.model:
-        _load(arguments.model, arguments.preset)  # one that is not there is told once, not for every file
+        find_model_path(arguments.model)  # one that is not there is told once, not for every file
     failed = False
     (arguments.folder / "decoded").mkdir(exist_ok=True)
     for path in sorted(arguments.folder.glob("*.rec")):
         start_s, error = time.perf_counter(), ""
         try:
-            pixels = _decode(path.read_bytes(), arguments.model, arguments.preset)
+            pixels = rec_jax.decode(path.read_bytes(), arguments.model)
             write_png(arguments.folder / "decoded" / f"{path.stem}.png", pixels)
         except RecError as reason:
             error, failed = str(reason), True
@@ -76,20 +75,11 @@ def main(argv: list[str] | None = None) -> int:
     return int(failed)
 
 
-def _decode(data: bytes, model: str | None, preset: str) -> np.ndarray:
-    header, stream = container.unpack(data)
-    if header.mode == container.STORED:
-        return container.unpack_stored(header, stream)
-    return _load(model or find_model_name(header.model_id), preset).decompress(data)
-
-
-@functools.cache
-def _load(model: str, preset: str):
-    import rec_jax
-    from rec_jax.core.compilation import enable_compilation_cache
-
-    enable_compilation_cache()
-    return rec_jax.load(model, preset)
+def forbid_jax() -> None:
+    """From here on importing jax fails in this process. Raises RecError if it is too late for that."""
+    if "jax" in sys.modules:
+        raise RecError("jax was imported before the first file; a decoder does without")
+    sys.modules["jax"] = None
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Writes a file for each of many pictures, decodes every file in a new process, one by one, and compares the pixels.
+"""Writes a file for each of many pictures, decodes each in a new process without jax, one by one, and compares.
 
 python -m experiments.round_trip --model=cifar10-small --source=cifar10 --data_dir=DIR --n=200 --out=runs/round_trip
 python -m experiments.round_trip --model=cifar10-small --source=kodak_crops --data_dir=FOLDER --out=runs/kodak
@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from experiments.decode_files import decode_in_new_process, is_exact
-from rec_jax.codec.container import STORED
+from rec_jax.codec import open_package
+from rec_jax.codec.container import EMBEDDED
 from rec_jax.core.errors import ConfigError, RecError
 from rec_jax.core.files import write_bytes_atomic
 from rec_jax.core.units import bits_to_bpd
@@ -35,9 +36,9 @@ def main(argv: list[str] | None = None) -> int:
         arguments.out.mkdir(parents=True, exist_ok=True)
         model = arguments.model or str(export(arguments.workdir, arguments.out / "model.safetensors"))
         start_s = time.perf_counter()
-        write_files(images, model, arguments.preset, arguments.out, allow_stored=not arguments.latent_only)
+        write_files(images, model, arguments.preset, arguments.out, "none" if arguments.latent_only else "raw")
         encode_s = time.perf_counter() - start_s
-        n_exact, decode_s = decode_and_compare(images, model, arguments.preset, arguments.out)
+        n_exact, decode_s = decode_and_compare(images, model, arguments.out)
     except (RecError, OSError) as error:
         print(f"round_trip: {error}", file=sys.stderr)
         return 1
@@ -65,41 +66,45 @@ def read_images(source_name: str, data_dir: str, n_images: int | None) -> list[n
 
 
 def export(workdir: Path, path: Path) -> Path:
-    """The averaged weights of a training run as a model file, without launch.py's learned numbers of steps."""
+    """The averaged weights of a training run as a model file, without what launch.py's export learns for the coder."""
+    from rec_jax.codec.learned import configured_coder
     from rec_jax.codec.model_file import write_model_file
+    from rec_jax.codec.package import package_of_params
+    from rec_jax.models import make_model
     from rec_jax.train.checkpoint import restore_params
     from rec_jax.train.saved_config import read_config
 
     config = read_config(workdir)
     with config.unlocked():
         config.data.data_dir = ""  # a path of this machine is nothing that a model should carry
-    write_model_file(path, restore_params(workdir), config)
+    coder, _ = configured_coder(config.coder)
+    package = package_of_params(make_model(config.model), restore_params(workdir), coder)
+    write_model_file(path, package.stored, config.to_dict())
     return path
 
 
-def write_files(images: list[np.ndarray], model: str, preset: str, out: Path, allow_stored: bool = True) -> None:
-    """OUT/00000.rec, ... in the order of the images, encoded in batches."""
-    import rec_jax
+def write_files(images: list[np.ndarray], model: str, preset: str, out: Path, fallback: str = "raw") -> None:
+    """OUT/00000.rec, ... in the order of the images, encoded in batches; fallback: LosslessCodec's."""
     from rec_jax.core.compilation import enable_compilation_cache
 
     enable_compilation_cache()
-    codec = dataclasses.replace(rec_jax.load(model, preset=preset), allow_stored=allow_stored)
+    codec = dataclasses.replace(open_package(model).codec(preset), fallback=fallback)
     for stale in out.glob("*.rec"):
         stale.unlink()
     n_stored = 0
     for first in range(0, len(images), BATCH_SIZE):
         for i, encoded in enumerate(codec.encode(images[first : first + BATCH_SIZE]), first):
             write_bytes_atomic(out / f"{i:05d}.rec", encoded.blob)
-            n_stored += encoded.mode == STORED
+            n_stored += encoded.kind == EMBEDDED
         print(f"written {min(first + BATCH_SIZE, len(images))} of {len(images)}", flush=True)
     if n_stored:
-        print(f"{n_stored} files are in stored mode: the model would have made them larger")
+        print(f"{n_stored} files are stored pixels: the model would have made them larger")
 
 
-def decode_and_compare(images: list[np.ndarray], model: str, preset: str, out: Path) -> tuple[int, float]:
+def decode_and_compare(images: list[np.ndarray], model: str, out: Path) -> tuple[int, float]:
     """(how many of OUT/*.rec a new process decoded to their images, seconds)."""
     start_s, n_exact = time.perf_counter(), 0
-    for n_decoded, decoded in enumerate(decode_in_new_process(out, model, preset), 1):
+    for n_decoded, decoded in enumerate(decode_in_new_process(out, model), 1):
         exact = is_exact(out, decoded.name, images[int(decoded.name)])
         n_exact += exact
         if not exact:
@@ -115,7 +120,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     which.add_argument("--model", help="name of a shipped model, or path")
     which.add_argument("--workdir", type=Path, help="a training run, whose averaged weights are used")
     parser.add_argument("--preset", default="default")
-    parser.add_argument("--latent_only", action="store_true", help="no stored mode, even where it is smaller")
+    parser.add_argument("--latent_only", action="store_true", help="never stored pixels, even where they are smaller")
     parser.add_argument("--source", choices=("cifar10", "kodak_crops"), default="cifar10")
     parser.add_argument("--data_dir", default="", help="TFDS root, or a folder of PNGs for kodak_crops")
     parser.add_argument("--n", type=int, help="how many images; default: all")

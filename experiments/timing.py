@@ -1,42 +1,51 @@
-"""Seconds: of one call, of compiling, and of a yardstick that says how fast this machine is today."""
+"""Seconds: of one call, of the stages of one, and of a yardstick that says how fast this machine is today."""
 
-import resource
-import sys
+import collections
+import contextlib
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 
-def timed(f: Callable, *args) -> tuple[float, Any]:
+class Seconds(NamedTuple):
+    """Of the wall's clock, and of all cores for this process (which other work on the machine stretches less)."""
+
+    wall_s: float
+    cpu_s: float
+
+
+def timed(f: Callable, *args) -> tuple[Seconds, Any]:
     """(seconds, result) of one call, waiting until its arrays are there."""
     jax.block_until_ready(args)
-    start_s = time.perf_counter()
+    wall_s, cpu_s = time.perf_counter(), time.process_time()
     result = jax.block_until_ready(f(*args))
-    return time.perf_counter() - start_s, result
+    return Seconds(time.perf_counter() - wall_s, time.process_time() - cpu_s), result
 
 
-def median_s(f: Callable, *args, n_calls: int) -> float:
-    """Median seconds of n_calls calls of something that has run before."""
-    return float(np.median([timed(f, *args)[0] for _ in range(n_calls)]))
+class Clock:
+    """`with clock("stage"):` adds to seconds["stage"]; a stage inside another does not count for the outer one."""
+
+    def __init__(self):
+        self.seconds: dict[str, float] = collections.defaultdict(float)
+        self._inside = [0.0]  # seconds of the stages inside each one that is open
+
+    @contextlib.contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        start_s = time.perf_counter()
+        self._inside.append(0.0)
+        try:
+            yield
+        finally:
+            whole_s = time.perf_counter() - start_s
+            self.seconds[stage] += whole_s - self._inside.pop()
+            self._inside[-1] += whole_s
 
 
-def timed_compile(f: Callable, *args, compiler_options: dict | None = None) -> tuple[float, Callable]:
-    """(seconds to trace and compile, compiled function) of jit(f) at these arguments."""
-    start_s = time.perf_counter()
-    compiled = jax.jit(f, compiler_options=compiler_options).lower(*args).compile()
-    return time.perf_counter() - start_s, compiled
-
-
-def normals_s(n_calls: int = 5) -> float:
-    """Median seconds in which numpy draws 10^7 float32 normals: the yardstick."""
+def yardstick(n_calls: int = 3) -> Seconds:
+    """In which numpy draws 10^7 float32 normals, median; measured beside what is to be compared with it."""
     generator = np.random.default_rng(0)
-    return median_s(lambda: generator.standard_normal(10**7, np.float32), n_calls=n_calls)
-
-
-def peak_memory_bytes() -> int:
-    """The most memory that this process has held at once (maximum resident set size), jax and programs included."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak  # macOS counts bytes, Linux KiB
+    calls = [timed(lambda: generator.standard_normal(10**7, np.float32))[0] for _ in range(n_calls)]
+    return Seconds(*np.median(calls, axis=0).tolist())

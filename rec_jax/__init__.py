@@ -2,14 +2,15 @@
 
 >>> codec = rec_jax.load("cifar10-small")
 >>> blob = codec.compress(image)  # uint8 [H, W, 3] -> bytes
->>> codec.decompress(blob)  # the same array
+>>> codec.decompress(blob)  # the same array, on any machine, by numpy alone
+>>> rec_jax.decode(blob)  # likewise, whatever shipped model wrote it
 """
 
 import importlib
 
 from rec_jax.version import __version__
 
-__all__ = ["__version__", "coders", "load"]
+__all__ = ["__version__", "coders", "decode", "load"]
 
 
 def load(name_or_path: str, preset: str = "default"):
@@ -17,6 +18,13 @@ def load(name_or_path: str, preset: str = "default"):
     from rec_jax.codec import load_codec
 
     return load_codec(name_or_path, preset)
+
+
+def decode(blob: bytes, model: str | None = None):
+    """The picture of any `.rec` file: by the shipped model with its id, or the model given; see codec.decode."""
+    from rec_jax.codec import decode as decode_file
+
+    return decode_file(blob, model)
 
 
 def __getattr__(name: str):

@@ -11,6 +11,7 @@ FLOORS = {
     "version": 0,
     "core": 0,
     "entropy": 1,
+    "exact": 1,
     "coders": 2,
     "models": 2,
     "data": 2,
@@ -18,6 +19,7 @@ FLOORS = {
     "train": 3,
     "evaluate": 4,
     "cli": 5,
+    "__main__": 6,
 }
 # Library: the only rooms or files that may import it. TensorFlow and clu must not be needed anywhere.
 HOMES = {
@@ -25,7 +27,7 @@ HOMES = {
     "orbax": ["train/checkpoint.py"],
     "tensorflow_datasets": ["data/"],
     "safetensors": ["codec/"],
-    "PIL": ["data/", "codec/image_io.py"],
+    "PIL": ["data/", "codec/image_io.py", "codec/fallback.py"],
     "tensorflow": [],
     "clu": [],
 }

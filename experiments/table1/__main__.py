@@ -51,8 +51,8 @@ def _run(arguments: argparse.Namespace, words: list[str]) -> int:
         run_jobs,
         write_samples,
     )
-    from experiments.table1.workdir_lock import locked
     from rec_jax.core.compilation import enable_compilation_cache
+    from rec_jax.core.rows import locked
 
     workdir = arguments.workdir
     if arguments.render:

@@ -10,13 +10,12 @@ import numpy as np
 
 from experiments.table1.cells import Cell, Job, rows_name
 from experiments.table1.classical import JXL, jxl_file
-from experiments.table1.code_digest import files_digest
 from experiments.table1.columns import Column, Images
-from experiments.table1.learned import codec_key, loaded_codec, model_title
+from experiments.table1.learned import codec_key, model_title, opened
 from rec_jax.codec.bits_back import BitsBackCodec
 from rec_jax.codec.bits_back_costs import evaluate_chain
 from rec_jax.core.errors import MissingFile
-from rec_jax.core.json_rows import read_rows, write_rows
+from rec_jax.core.rows import files_digest, open_rows
 from rec_jax.core.units import bits_to_bpd
 from rec_jax.evaluate.elbo import image_elbo
 
@@ -52,12 +51,11 @@ class BitsBack:
         return bits_to_bpd(row["single_random_bits"], row["n_dims"])
 
     def _job(self, column: Column, model: str, images: Images) -> Job:
-        rec = loaded_codec(model, "default")
-        codec = BitsBackCodec(rec.model, rec.params, rec.model_id)
+        codec = BitsBackCodec(opened(model))
         precisions = f"{codec.bin_bits} bits a bin, posteriors to {codec.posterior_bits} bits"
         made_by = f"bits-back with ANS, {precisions}, an image at once"
         key = codec_key(made_by, model, images, self.seed)
-        key |= {"measured_by": files_digest(__file__), "start": _jxl_or_none()}
+        key |= {"measured_by": files_digest(__file__), "start": jxl_or_none()}
         cell = Cell(
             self.id, column.id, column.data, column.stand_in, made_by, len(images), rows_name(column.id, self.id, key),
             model_title(model), key["model"], column.crop,
@@ -65,22 +63,27 @@ class BitsBack:
         return Job(cell, functools.partial(self._measure, codec, images))
 
     def _measure(self, codec: BitsBackCodec, images: Images, path: Path, stamp, progress) -> None:
-        rows = {row["image"]: row for row in read_rows(path)}
-        for numbers in chains(len(images)):
-            if not rows.keys() >= set(numbers):
-                for row in self._chain_rows(codec, np.stack([images[i] for i in numbers]), numbers):
-                    rows[row["image"]] = {**row, **stamp()}
-                write_rows(path, rows.values())  # a chain is whole or not at all
-                progress(len(numbers))
+        with open_rows(path) as log:
+            for numbers in chains(len(images)):
+                if not set(numbers) <= {row["image"] for row in log.rows}:
+                    rows = chain_rows(codec, np.stack([images[i] for i in numbers]), numbers, self.seed)
+                    log.append(*({**row, **stamp()} for row in rows))  # half a chain is measured again
+                    progress(len(numbers))
 
-    def _chain_rows(self, codec: BitsBackCodec, images: np.ndarray, numbers: list[int]) -> list[dict[str, Any]]:
-        cost = evaluate_chain(codec, images, _jxl_files(images), self.seed)
-        elbo = image_elbo(codec.model, codec.params, images, numbers, self.seed, batch_size=4)
-        shared = {"chain_images": len(numbers), "encode_s": cost.encode_s, "decode_s": cost.decode_s}
-        return [
-            {"image": number, "n_dims": image.size, **one._asdict(), "elbo_bits": float(elbo_bits), **shared}
-            for number, image, one, elbo_bits in zip(numbers, images, cost.images, elbo.elbo_bits, strict=True)
-        ]
+
+def chain_rows(codec: BitsBackCodec, images: np.ndarray, numbers: list[int], seed: int) -> list[dict[str, Any]]:
+    """One row per image of a chain: its ImageCost, its ELBO, and what it shares with the others.
+
+    The start that holds JPEG XL files is measured where there is a JPEG XL.
+    """
+    cost = evaluate_chain(codec, images, _jxl_files(images), seed)
+    elbo = image_elbo(codec.package.model, codec.package.float_params, images, numbers, seed, batch_size=4)
+    shared = {"chain_images": len(numbers), "chain_bits": cost.message_bits}
+    shared |= {"encode_s": cost.encode_s, "decode_s": cost.decode_s}
+    return [
+        {"image": number, "n_dims": image.size, **one._asdict(), "elbo_bits": float(elbo_bits), **shared}
+        for number, image, one, elbo_bits in zip(numbers, images, cost.images, elbo.elbo_bits, strict=True)
+    ]
 
 
 def chains(n_images: int) -> list[list[int]]:
@@ -89,7 +92,7 @@ def chains(n_images: int) -> list[list[int]]:
     return [part.tolist() for part in parts]
 
 
-def _jxl_or_none() -> str | None:
+def jxl_or_none() -> str | None:
     """Which JPEG XL makes the other start, None where there is none."""
     try:
         return JXL.made_by()

@@ -1,23 +1,15 @@
 """One measured number of the table: what it is of, and the file with one row per image that it is the mean of."""
 
 import dataclasses
-import datetime
-import hashlib
-import json
-import os
-import platform
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import jax
 from tqdm import tqdm
 
-from experiments.timing import peak_memory_bytes
-from rec_jax.core.json_rows import read_rows, write_rows
-from rec_jax.version import __version__
+from rec_jax.core.json_rows import read_rows
+from rec_jax.core.rows import make_stamp, open_rows, row_id
 
 ROOT = Path(__file__).resolve().parents[2]
 Stamp = Callable[[], dict[str, Any]]
@@ -62,7 +54,6 @@ class Job:
     def run(self, workdir: Path) -> None:
         """Measures what is missing."""
         path = rows_path(workdir, self.cell.rows_name)
-        path.parent.mkdir(parents=True, exist_ok=True)
         n_done = len(self.cell.rows(workdir))
         if n_done == self.cell.n_images:
             return
@@ -80,52 +71,13 @@ def rows_path(workdir: Path, rows_name: str) -> Path:
 
 def rows_name(column: str, row: str, key: Mapping[str, Any]) -> str:
     """A file's name from everything that its rows depend on."""
-    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:12]
-    return f"{column}-{row}-{digest}"
+    return f"{column}-{row}-{row_id(key)}"
 
 
 def append_missing(path: Path, n_images: int, measure_one: Callable[[int], Mapping[str, Any]], stamp, progress) -> None:
     """Rows {'image': i, **measure_one(i), **stamp()} for every i below n_images that the file lacks, one by one."""
-    rows = read_rows(path)
-    write_rows(path, rows)  # without a last row that a kill cut off
-    done = {row["image"] for row in rows}
-    with path.open("a", encoding="utf-8") as out:
+    with open_rows(path) as log:
+        done = {row["image"] for row in log.rows}
         for i in (i for i in range(n_images) if i not in done):
-            out.write(json.dumps({"image": i, **measure_one(i), **stamp()}) + "\n")
-            out.flush()
+            log.append({"image": i, **measure_one(i), **stamp()})
             progress(1)
-
-
-def make_stamp() -> Stamp:
-    """What every row says of where and when it was measured, and of the most memory the program had needed by then."""
-    run = {
-        "git": git_hash(),
-        "rec_jax": __version__,
-        "jax": jax.__version__,
-        "device": f"{os.cpu_count()} x {_processor()}",
-        "python": platform.python_version(),
-    }
-    return lambda: {**run, "date": _now(), "peak_memory_bytes": peak_memory_bytes()}
-
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M")
-
-
-def git_hash() -> str:
-    """The commit of the program, with '-dirty' if files differ from it; 'unknown' outside a clone."""
-    words = ["git", "describe", "--always", "--dirty", "--abbrev=10", "--exclude=*"]
-    try:
-        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
-    except OSError:
-        return "unknown"
-    return done.stdout.strip() or "unknown"
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.machine()
-    names = (line.partition(": ")[2] for line in lines if line.startswith("model name"))
-    return next(names, platform.machine())

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from experiments.table1.cells import Cell
-from rec_jax.codec.container import LATENT
+from rec_jax.codec.container import LOSSLESS
 from rec_jax.core.units import bits_to_nats
 
 MAX_CODER_LOSS = 0.12  # of KL, of our best coder
@@ -105,7 +105,7 @@ def _against_chain(chain: tuple[Cell, Rows], rec: tuple[Cell, Rows]) -> Iterator
         return
     for start, name in (("random", "random start"), ("jxl", "start of JPEG XL files, which count")):
         yield from _against_single(chain, rec, pairs, f"single_{start}_bits", name)
-    coded = [(ours, other) for ours, other in pairs if ours["mode"] == LATENT]
+    coded = [(ours, other) for ours, other in pairs if ours["kind"] == LOSSLESS]
     if not coded:
         return
     over_bits = sum(8 * ours["file_bytes"] - other["net_bits"] for ours, other in coded)

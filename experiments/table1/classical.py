@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from experiments import pictures
+from experiments.demo import pictures
 from experiments.table1.cells import Cell, Job, append_missing, rows_name
-from experiments.table1.code_digest import files_digest
 from experiments.table1.columns import Column
 from rec_jax.codec.image_io import write_png
 from rec_jax.core.errors import MissingFile, RecError
+from rec_jax.core.rows import files_digest
 from rec_jax.core.units import bits_to_bpd
 
 _FLIF_PROGRAMS = ("flif", "flif-wasm")  # the second is npm's
@@ -60,7 +60,10 @@ class Classical:
 
     def _row(self, image: np.ndarray) -> dict[str, Any]:
         start_s = time.perf_counter()
-        n_bytes = self.file_bytes(image)
+        try:
+            n_bytes = self.file_bytes(image)
+        except RuntimeError as error:  # as imagecodecs raises
+            raise RecError(f"{self.made_by()}: {error}") from error
         return {"n_dims": image.size, "file_bytes": n_bytes, "elapsed_s": time.perf_counter() - start_s}
 
 

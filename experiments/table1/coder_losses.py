@@ -34,30 +34,38 @@ def _loss(cell: Cell, rows: list[dict[str, Any]], published: dict[str, Any]) -> 
 
 
 def bits_back_details(measured: dict[Cell, list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """One entry per measured cell of bits-back; bits per dimension, mean over the images.
+    """One entry per measured cell of bits-back: how many images, in which chains, and bits_back_means."""
+    return [
+        {
+            **_identity(cell),
+            "n_images": len(rows),
+            "chain_images": min(row["chain_images"] for row in rows),
+            **bits_back_means(rows),
+        }
+        for cell, rows in measured.items()
+        if cell.row == "hilloc"
+    ]
+
+
+def bits_back_means(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """{'bpd': {...}, 'n_jxl': files that a start of JPEG XL takes}; bits per dimension, mean over the images.
 
     single_random: a message with one image, its random start included; initial: that start.
-    single_jxl: a message with one image and the JPEG XL files of others that start it; n_jxl: how many files it takes;
-    on_jxl: what of it is more than those files; collection: the message per image in it. None without JPEG XL.
+    single_jxl: a message with one image and the JPEG XL files of others that start it, jxl of them the files;
+    on_jxl: what of it is more than those; collection: the message per image in it. None without JPEG XL.
     """
-    return [_details(cell, rows) for cell, rows in measured.items() if cell.row == "hilloc"]
-
-
-def _details(cell: Cell, rows: list[dict[str, Any]]) -> dict[str, Any]:
     n_dims = sum(row["n_dims"] for row in rows)
     names = dict(elbo="elbo_bits", net="net_bits", single_random="single_random_bits", initial="initial_bits")
-    bpd = {name: bits_to_bpd(sum(row[field] for row in rows), n_dims) for name, field in names.items()}
+    bits = {name: sum(row[field] for row in rows) for name, field in names.items()}
     on_files = [row for row in rows if row["n_jxl"]]
     if len(on_files) == len(rows):
-        on_jxl_bits = sum(row["single_jxl_bits"] - row["jxl_bits"] for row in rows)
-        collection_bits = sum(row["single_jxl_bits"] / (row["n_jxl"] + 1) for row in rows)
-        bits = {"single_jxl": sum(row["single_jxl_bits"] for row in rows), "on_jxl": on_jxl_bits}
-        bpd |= {name: bits_to_bpd(n, n_dims) for name, n in (bits | {"collection": collection_bits}).items()}
+        bits["single_jxl"] = sum(row["single_jxl_bits"] for row in rows)
+        bits["jxl"] = sum(row["jxl_bits"] for row in rows)
+        bits["on_jxl"] = bits["single_jxl"] - bits["jxl"]
+        bits["collection"] = sum(row["single_jxl_bits"] / (row["n_jxl"] + 1) for row in rows)
+    bpd = dict.fromkeys(("single_jxl", "jxl", "on_jxl", "collection"))
     return {
-        **_identity(cell),
-        "n_images": len(rows),
-        "chain_images": min(row["chain_images"] for row in rows),
-        "bpd": {"single_jxl": None, "on_jxl": None, "collection": None, **bpd},
+        "bpd": bpd | {name: bits_to_bpd(n, n_dims) for name, n in bits.items()},
         "n_jxl": sum(row["n_jxl"] for row in on_files) / len(on_files) if on_files else None,
     }
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from rec_jax.core.errors import ConfigError
-from rec_jax.data import CenterCrops, ImageSource, make_source
+from rec_jax.data import CenterCrops, ImageSource, evenly_spaced, make_source
+from rec_jax.evaluate.run import source_digest
 
 TITLES = {"cifar10": "CIFAR10", "imagenet32": "ImageNet32", "kodak": "Kodak"}
 _TRUE_DATA = {
@@ -95,13 +95,13 @@ class Column:
         return self._first(CenterCrops(self._source, self.crop), self.options["n_learned"], self.crop)
 
     def training_images(self, n_images: int) -> np.ndarray:
-        """uint8 [n_images, side, side, 3] of the training split, or of embedded photographs where there is none."""
+        """uint8 [n_images, side, side, 3], evenly spread over the training split, or over the embedded photographs'."""
         split = self.options["split_train"]
         if self.options["kind"] == "embedded" or not split:
-            return make_source(dict(kind="embedded", patch=32), "train").array()[:n_images]
-        options = dict(kind="tfds", name=self.options["name"], split_train=split, data_dir=self.data_dir)
-        source = make_source(options, "train")
-        return np.stack([source[i] for i in range(n_images)])
+            options = dict(kind="embedded", patch=32)
+        else:
+            options = dict(kind="tfds", name=self.options["name"], split_train=split, data_dir=self.data_dir)
+        return evenly_spaced(make_source(options, "train"), n_images)
 
     @functools.cached_property
     def _source(self) -> ImageSource:
@@ -118,11 +118,7 @@ class Column:
 
     @functools.cached_property
     def _digest(self) -> str:
-        digest = hashlib.sha256()
-        for index in range(len(self._source)):
-            image = self._source[index]
-            digest.update(str(image.shape).encode() + np.ascontiguousarray(image).tobytes())
-        return digest.hexdigest()[:16]
+        return source_digest(self._source)
 
     def _first(self, source: ImageSource, n_images: int, crop: int = 0) -> Images:
         return Images(source, min(n_images or len(source), len(source)), f"{self._digest} crop {crop}")

@@ -7,32 +7,30 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
-import rec_jax
 from experiments.table1.cells import Cell, Job, rows_name
-from experiments.table1.code_digest import code_digest
 from experiments.table1.columns import Column, Images
-from rec_jax.codec.calibrate import calibrate_step_counts
-from rec_jax.codec.lossless import BATCH_SIZE, LosslessCodec
-from rec_jax.codec.model_file import find_model_path, read_model_file
-from rec_jax.codec.presets import configured_coder, preset_number, same_steps
+from rec_jax.codec import Package, open_package
+from rec_jax.codec.calibrate import N_IMAGES, calibrate_step_counts
+from rec_jax.codec.encoder import BATCH_SIZE
+from rec_jax.codec.lossless import LosslessCodec
+from rec_jax.codec.model_file import find_model_path
+from rec_jax.codec.presets import preset_coder
 from rec_jax.codec.tiles import tiles
-from rec_jax.coders import Coder, StepCountModel, make_coder
+from rec_jax.coders import LayerCoder, StepCountModel, make_layer_coder
 from rec_jax.core.files import read_bytes
-from rec_jax.core.json_rows import read_rows
+from rec_jax.core.rows import program_key
 from rec_jax.evaluate.compression import compress_images, summarise
 
-CALIBRATION_IMAGES = 64
 _MAX_MODEL_BYTES = 2**32
 
 
 @dataclasses.dataclass(frozen=True)
 class Rec:
-    """Our files with one coder: per model a cell of the column's images.
+    """Our files with one coder: per model a cell of the column's images. What the model makes larger is raw pixels.
 
-    preset, seed: a named coder, or `options` of make_coder; the seed is that of the ELBO's posterior samples.
+    preset, seed: a named coder, or `options` of make_layer_coder; the seed is that of the ELBO's posterior samples.
     crops: where a column has a crop size, show the centre crops. Otherwise whole images are shown, and the crops are
       measured for the comparison with the rows that have crops only.
     """
@@ -58,8 +56,8 @@ class Rec:
         return row["file_bpd"]
 
     def _job(self, column: Column, model: str, images: Images, crop: int) -> Job:
-        codec = _codec(model, self.preset, tuple(sorted(self.options.items())) if self.options else None, column)
-        made_by = f"{codec.coder!r}, {codec.step_counts!r}"
+        codec = self._codec(model, column)
+        made_by = f"{codec.coder!r}, {codec.package.learned!r}"
         key = codec_key(made_by, model, images, self.seed)
         shown = f"{codec.coder!r}, {tiling(codec, images[0])}"
         cell = Cell(
@@ -68,13 +66,20 @@ class Rec:
         )  # fmt: skip
 
         def measure(path, stamp, progress):
-            done = {row["image"] for row in read_rows(path)}
-            for numbers in batches([i for i in range(len(images)) if i not in done], images[0], codec):
-                chunk = [images[i] for i in numbers]
-                compress_images(codec, chunk, path, batch_size=len(chunk), seed=self.seed, stamp=stamp, numbers=numbers)
-                progress(len(chunk))
+            size = batch_size(codec, images)
+            compress_images(codec, images, path, batch_size=size, seed=self.seed, stamp=stamp, progress=progress)
 
         return Job(cell, measure)
+
+    def _codec(self, model: str, column: Column) -> LosslessCodec:
+        """With the preset as it is, or with the other coder and its numbers of steps, learned if need be."""
+        package = opened(model)
+        coder = make_layer_coder(self.options) if self.options else preset_coder(self.preset)
+        learned = package.learned.for_coder(coder, package.coder)
+        if self.options and not learned.step_counts:
+            images = np.asarray(column.training_images(N_IMAGES))
+            learned = learned._replace(step_counts=_step_counts(model, coder, images.tobytes(), images.shape))
+        return LosslessCodec(dataclasses.replace(package, coder=coder, learned=learned), coder, fallback="raw")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,25 +109,22 @@ def _bound_of(cell: Cell, row: str) -> Cell:
 
 def codec_key(made_by: str, model: str, images: Images, seed: int) -> dict[str, Any]:
     """Everything that the files and their rows depend on; made_by: the coder with all its settings."""
-    return {
-        "images": images.digest,
-        "model": hashlib.sha256(read_bytes(find_model_path(model), _MAX_MODEL_BYTES)).hexdigest(),
-        "made_by": made_by,
-        "seed": seed,
-        "code": code_digest(),
-        "jax": jax.__version__,
-        "platform": jax.default_backend(),
-    }
+    weights = weights_digest(model)
+    return {"images": images.digest, "model": weights, "made_by": made_by, "seed": seed, **program_key()}
 
 
-def batches(numbers: list[int], image: np.ndarray, codec: LosslessCodec) -> list[list[int]]:
-    """Numbers of images of this one's size, in groups that fill the encoder's batches of tiles.
+def weights_digest(model: str) -> str:
+    """SHA-256 of a model file; MissingFile where there is none."""
+    return hashlib.sha256(read_bytes(find_model_path(model), _MAX_MODEL_BYTES)).hexdigest()
 
-    Fewer images than fill one go one by one: the encoder would search a whole batch for them.
+
+def batch_size(codec: LosslessCodec, images: Images) -> int:
+    """How many images fill the encoder's batch of tiles; 1 if there are fewer: it would search a whole batch for them.
+
+    Of the size of the first image.
     """
-    size = max(1, BATCH_SIZE // _n_tiles(codec, image))
-    size = 1 if len(numbers) < size else size
-    return [numbers[first : first + size] for first in range(0, len(numbers), size)]
+    size = max(1, BATCH_SIZE // _n_tiles(codec, images[0]))
+    return 1 if len(images) < size else size
 
 
 def tiling(codec: LosslessCodec, image: np.ndarray) -> str:
@@ -143,32 +145,13 @@ def model_title(model: str) -> str:
 
 
 @functools.cache
-def loaded_codec(model: str, preset: str) -> LosslessCodec:
-    """As rec_jax.load, once per model and preset."""
-    return rec_jax.load(model, preset)
-
-
-def _codec(model: str, preset: str, options: tuple | None, column: Column) -> LosslessCodec:
-    """A model with a preset's coder, or with another one and its numbers of steps as learned on training images."""
-    codec = loaded_codec(model, preset)
-    if options is None:
-        return codec
-    coder = make_coder(**dict(options))
-    counts = _step_counts(model, coder, column)
-    return dataclasses.replace(codec, coder=coder, step_counts=counts, preset=preset_number(coder))
-
-
-def _step_counts(model: str, coder: Coder, column: Column) -> tuple[StepCountModel, ...]:
-    """The model file's own if it has them for this coder, else learned as `launch.py --mode=export` does."""
-    learned_for, counts = configured_coder(read_model_file(find_model_path(model)).config.coder)[:2]
-    if counts and same_steps(coder, learned_for):
-        return counts
-    images = np.asarray(column.training_images(CALIBRATION_IMAGES))
-    return _learned_step_counts(model, coder, images.tobytes(), images.shape)
+def opened(model: str) -> Package:
+    """open_package, once per model."""
+    return open_package(model)
 
 
 @functools.cache
-def _learned_step_counts(model: str, coder: Coder, pixels: bytes, shape: tuple[int, ...]):
-    """Once per model, coder and images: columns may share them."""
-    codec, images = loaded_codec(model, "default"), np.frombuffer(pixels, np.uint8).reshape(shape)
-    return calibrate_step_counts(codec.model, codec.params, coder, images)
+def _step_counts(model: str, coder: LayerCoder, pixels: bytes, shape: tuple[int, ...]) -> tuple[StepCountModel, ...]:
+    """Learned as `launch.py --mode=export` does, once per model, coder and images: columns may share them."""
+    images = np.frombuffer(pixels, np.uint8).reshape(shape)
+    return calibrate_step_counts(dataclasses.replace(opened(model), coder=coder), images)

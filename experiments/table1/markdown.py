@@ -33,35 +33,32 @@ def to_markdown(table: dict[str, Any]) -> str:
 
 
 def main_table(table: dict[str, Any]) -> str:
-    """Rows and columns of the paper, and per column measured and published numbers apart."""
+    """main_lines as Markdown, numbers to the right."""
+    head, *lines = main_lines(table)
+    return "\n".join([_line(head), _line(["---"] + (len(head) - 1) * ["---:"]), *map(_line, lines)])
+
+
+def main_lines(table: dict[str, Any]) -> list[list[str]]:
+    """Rows and columns of the paper, and per column measured and published numbers apart; the first is the heading."""
     columns = table["columns"]
     head = ["bits/dim"]
     for column in columns.values():
         head += [_measured_title(column), f"{column['title']}, published"]
-    lines = [_line(head), _line(["---"] + 2 * len(columns) * ["---:"])]
-    for row in table["rows"]:
-        words = [row["title"]]
-        for column in columns:
-            cell = row["cells"][column]
-            words += [measured_words(cell), published_words(cell)]
-        lines.append(_line(words))
-    return "\n".join(lines)
+    cells = [(row["title"], [row["cells"][column] for column in columns]) for row in table["rows"]]
+    return [head, *([title, *(f(c) for c in mine for f in (measured_words, published_words))] for title, mine in cells)]
 
 
 def measured_words(cell: dict[str, Any]) -> str:
-    """Every measured number of a cell with what must stand beside it, or 'not run'."""
-    if not cell["measured"]:
-        return "not run"
-    return "<br>".join(f"**{marked_rate(m)}** ({', '.join(number_notes(m))})" for m in cell["measured"])
+    """Every measured number of a cell, marked if it is of a stand-in, with what must stand beside it; or 'not run'."""
+    numbers = [
+        f"**{rate_words(m['bpd'])}{STAND_IN_MARK * bool(m['stand_in'])}** ({', '.join(_number_notes(m))})"
+        for m in cell["measured"]
+    ]
+    return "<br>".join(numbers) or "not run"
 
 
-def marked_rate(measured: dict[str, Any]) -> str:
-    """A measured number, marked if it is of a stand-in."""
-    return rate_words(measured["bpd"]) + (STAND_IN_MARK if measured["stand_in"] else "")
-
-
-def number_notes(measured: dict[str, Any]) -> list[str]:
-    """What must stand beside a measured number: model, crops, how many images."""
+def _number_notes(measured: dict[str, Any]) -> list[str]:
+    """Model, crops, how many images."""
     n_images, wanted = measured["n_images"], measured["n_images_wanted"]
     same = measured["of_learned_images"]
     return [

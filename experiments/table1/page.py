@@ -2,6 +2,7 @@
 
 import base64
 import html
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,7 @@ from experiments.table1.markdown import (
     check_lines,
     data_words,
     loss_lines,
-    marked_rate,
-    number_notes,
-    rate_words,
+    main_lines,
     source_lines,
 )
 from experiments.table1.run import sample_path
@@ -29,7 +28,6 @@ td:first-child, th:first-child, .text td, .text th { text-align: left }
 .measured { font-weight: 650; background: #fdf0f1 }
 .published { font-style: italic; color: #6b7280 }
 .none { color: #9aa1ac }
-.note { font-weight: 400; color: #6b7280; font-size: 80% }
 .warn { background: #fff3cd; padding: .5em .8em; border-left: 4px solid #d9a400 }
 .cards { display: flex; flex-wrap: wrap; gap: 18px }
 .card { width: 270px; font-size: 12px }
@@ -49,7 +47,7 @@ def to_html(table: dict[str, Any], workdir: Path) -> str:
         f"<h1>{_text(table['table'])}</h1>",
         f"<p>Made by <code>{_text(table['command'])}</code></p>",
         *_warnings(table),
-        _main_table(table),
+        _plain_table(main_lines(table), ""),
         "<p><span class=measured>Measured here</span>, <span class=published>published</span>; in brackets the rate "
         f"over a long chain of images. {_text(data_words(table))} Published: {_text(table['published_source'])}.</p>",
         *_sections(table),
@@ -67,35 +65,6 @@ def _warnings(table: dict[str, Any]) -> Iterator[str]:
         if column["stand_in"]:
             words = f"{', '.join(column['data'])}: {column['stand_in']}"
             yield f"<p class=warn>{STAND_IN_MARK} <b>{_text(words)}</b>: not to be compared with published numbers.</p>"
-
-
-def _main_table(table: dict[str, Any]) -> str:
-    head = "<th>bits/dim</th>"
-    for column in table["columns"].values():
-        title = _text(column["title"])
-        measured = f"{_text(', '.join(column['data']))}{STAND_IN_MARK}" if column["stand_in"] else title
-        note = f"<div class=note>{_text(column['stand_in'])}</div>" if column["stand_in"] else ""
-        head += f"<th>{measured}<br>measured{note}</th><th class=published>{title}<br>published</th>"
-    lines = []
-    for row in table["rows"]:
-        cells = "".join(_measured_cell(cell) + _published_cell(cell) for cell in row["cells"].values())
-        lines.append(f"<tr><td>{_text(row['title'])}</td>{cells}</tr>")
-    return f"<div class=wide><table><tr>{head}</tr>{''.join(lines)}</table></div>"
-
-
-def _measured_cell(cell: dict[str, Any]) -> str:
-    if not cell["measured"]:
-        return f'<td class=none title="{_text(cell["not_run"])}">not run</td>'
-    return f"<td class=measured>{'<br>'.join(map(_measured, cell['measured']))}</td>"
-
-
-def _measured(m: dict[str, Any]) -> str:
-    note = f"<div class=note>{_text(', '.join(number_notes(m)))}</div>"
-    return f'<span title="{_text(m["command"])}">{marked_rate(m)}</span>{note}'
-
-
-def _published_cell(cell: dict[str, Any]) -> str:
-    return f"<td class=published>{rate_words(cell['published']) if cell['published'] else '–'}</td>"
 
 
 def _sections(table: dict[str, Any]) -> Iterator[str]:
@@ -147,16 +116,20 @@ def _bars(bpd: dict[str, float], colours: dict[str, str]) -> str:
     return f'<svg width="270" height="{height}" overflow="visible">{"".join(lines)}</svg>'
 
 
-def _plain_table(lines: list[list[str]]) -> str:
+def _plain_table(lines: list[list[str]], style: str = " class=text") -> str:
+    """Lines of words with Markdown's emphasis, the first of them the heading."""
     head = "".join(f"<th>{_text(word)}</th>" for word in lines[0])
     body = "".join(f"<tr>{''.join(map(_word_cell, line))}</tr>" for line in lines[1:])
-    return f"<div class=wide><table class=text><tr>{head}</tr>{body}</table></div>"
+    return f"<div class=wide><table{style}><tr>{head}</tr>{body}</table></div>"
 
 
 def _word_cell(word: str) -> str:
     if word.startswith("`"):
         return f"<td><code>{_text(word.strip('`'))}</code></td>"
-    return f"<td class={word}>{word}</td>" if word in ("yes", "no") else f"<td>{_text(word)}</td>"
+    kind = f" class={word}" if word in ("yes", "no") else " class=none" if word == "not run" else ""
+    words = re.sub(r"\*\*(.+?)\*\*", r"<span class=measured>\1</span>", _text(word).replace("&lt;br&gt;", "<br>"))
+    words = re.sub(r"\*(.+?)\*", r"<span class=published>\1</span>", words)
+    return f"<td{kind}>{words}</td>"
 
 
 def _config_lines(config: dict[str, Any], prefix: str = "config") -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from experiments.cases import FAILURES
 from experiments.table1.cells import Cell, Job
 from experiments.table1.columns import Column
 from experiments.table1.rows import Row
@@ -106,14 +107,15 @@ def run_jobs(
 ) -> int:
     """Measures what is missing and draws after every cell; returns how many cells failed.
 
-    A failure is told, noted in the plan, and does not stop the others.
+    A failure of the input, of the machine or of another program is told, noted in the plan, and does not stop the
+    others; a mistake in this one does.
     """
     n_failed = 0
     for number, job in enumerate(jobs, 1):
         say(f"[{number}/{len(jobs)}] {job.cell.where()} {job.cell.model} {job.cell.data}")
         try:
             job.run(workdir)
-        except (OSError, RuntimeError, ValueError) as error:
+        except FAILURES as error:
             n_failed += 1
             plan.not_run[job.cell.where()] = f"failed: {without_folders(one_line(error))}"
             plan.write(workdir)

@@ -1,9 +1,16 @@
-"""Floor 3: pictures to files and back. Importing this imports no jax; `load_codec` does."""
+"""Floor 3: pictures to files and back. Importing this, opening a model and decoding import no jax."""
 
-from rec_jax.codec.model_file import find_model_path, read_model_file, shipped_model_paths
-from rec_jax.core.errors import CorruptFile
+import os
 
-__all__ = ["load_codec", "shipped_models"]
+import numpy as np
+
+from rec_jax.codec import container
+from rec_jax.codec.model_file import find_model_name, shipped_model_paths
+from rec_jax.codec.package import Package, open_package
+from rec_jax.codec.presets import CUSTOM_PRESET, preset_name
+from rec_jax.core.errors import UnsupportedVersion, WrongModel
+
+__all__ = ["Package", "decode", "load_codec", "open_package", "shipped_models"]
 
 
 def shipped_models() -> list[str]:
@@ -11,29 +18,44 @@ def shipped_models() -> list[str]:
     return list(shipped_model_paths())
 
 
-def load_codec(name_or_path: str, preset: str = "default"):
+def load_codec(name_or_path: str | os.PathLike, preset: str = "default"):
     """The LosslessCodec of a shipped model's name or of a model file, with a preset's coder.
 
     Raises:
       MissingFile, CorruptFile: the model is not there or not a model.
       ConfigError: the preset does not exist.
     """
-    from rec_jax.codec.lossless import LosslessCodec
-    from rec_jax.codec.presets import Configured, configured_coder, preset_coder, preset_number, taught
-    from rec_jax.models import check_params, make_model
+    return open_package(name_or_path).codec(preset)
 
-    untaught = Configured(preset_coder(preset), (), ())
-    stored = read_model_file(find_model_path(name_or_path))
-    try:
-        coder, counts, weights = taught(untaught, configured_coder(stored.config.coder))
-        model = make_model(stored.config.model)
-    except (AttributeError, KeyError, TypeError) as error:
-        raise CorruptFile(f"{name_or_path}: its config lacks what a model needs ({error}); export it again") from None
-    if counts and len(counts) != model.n_layers:
-        raise CorruptFile(f"{name_or_path}: step counts of {len(counts)} layers for {model.n_layers}; export it again")
-    channels = [shape[-1] for shape in model.latent_shapes(model.stride, model.stride)]
-    if weights and (have := list(map(len, weights))) != channels:
-        raise CorruptFile(f"{name_or_path}: weights of {have} channels for {channels}; export it again")
-    if name_or_path not in shipped_models():  # those are checked by the tests, and a command should start fast
-        check_params(model, stored.params, name_or_path)
-    return LosslessCodec(model, stored.params, coder, counts, stored.model_id, preset_number(coder), weights=weights)
+
+def decode(blob: bytes, model: str | os.PathLike | None = None) -> np.ndarray:
+    """The picture of a `.rec` file, whatever wrote it: [H, W, 3] or grey [H, W], uint8 or uint16.
+
+    model: name or path of the model; by default the shipped one with the file's id.
+
+    Raises CorruptFile, UnsupportedVersion or WrongModel; never returns other pixels.
+    """
+    from rec_jax.codec.lossless import unpack_embedded
+
+    header, payload = container.unpack(bytes(blob))
+    if header.kind == container.EMBEDDED:
+        return unpack_embedded(header, payload)
+    return codec_of(header, model).decompress(blob)
+
+
+def codec_of(header: container.Header, model: str | os.PathLike | None = None):
+    """The codec that wrote a file with this header: of the model given, or of the shipped one with the file's id.
+
+    Raises WrongModel if it is another one or there is none, UnsupportedVersion for an unknown preset.
+    """
+    preset = header.method >> 4
+    if preset == CUSTOM_PRESET:
+        raise WrongModel("the file was written by a coder that no preset names; decode it in python with it")
+    if preset_name(preset) == "custom":
+        raise UnsupportedVersion("the file uses a preset that this program does not know: update rec_jax")
+    package = open_package(find_model_name(header.model_id) if model is None else model)
+    if package.model_id != header.model_id:
+        raise WrongModel(
+            f"the file was written with model {header.model_id:04x}; {package.name} is {package.model_id:04x}"
+        )
+    return package.codec(preset_name(preset))

@@ -16,80 +16,64 @@ Differs from the paper:
 - A posterior symbol of frequency f out of 2^P is popped as an integer below 2^P, and the offset of the integer in the
   symbol's interval is pushed back as an integer below f. That is one ANS step over an interval, which `constriction`
   does not offer, in two that it runs vectorised. Dims are popped in chunks, so that few bits are on loan at any time.
-- Pixels: the REC codec's integer tables, under any of our likelihoods.
+- Priors, samples and pixels: the REC codec's integers, under any of our likelihoods.
 
-Law 1 (replay): on both sides the posteriors come from one compiled walk that is given all bins chosen so far, and the
-pixels' distributions from another. The encoder runs the first one once per layer, since a walk cannot stop half way;
-the decoder runs it once.
+Both sides walk the network once per image, in integers. The posteriors, which the decoder must have as well, are
+float32 under jax, by one compiled function per shape of a layer: so both sides must be on one machine with one jax.
 """
 
 import dataclasses
 import functools
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from rec_jax.codec import bits_back_message as message
-from rec_jax.codec.bits_back_bins import BinnedPosterior, bin_centres, posterior_slices
-from rec_jax.codec.container import current_runtime, pixel_crc32
-from rec_jax.codec.pixels import PixelCoder
+from rec_jax.codec.bits_back_bins import BinnedPosterior, bin_centres
+from rec_jax.codec.package import Package
+from rec_jax.codec.pixels import read_pixels, write_pixels
 from rec_jax.core.errors import ConfigError, CorruptFile, UnsupportedImage, WrongModel
-from rec_jax.core.gaussian import standardise
-from rec_jax.entropy.stack import StackExhausted, SymbolStack
+from rec_jax.core.gaussian import DiagGaussian, standardise
+from rec_jax.core.layers import layer_at
+from rec_jax.entropy.stack import LastFirst, StackExhausted, SymbolStack
+from rec_jax.exact.arithmetic import FRACTION_BITS
+from rec_jax.exact.network import ExactNet
+from rec_jax.exact.prior import as_latents, place, prior_integers
+from rec_jax.exact.scope import search_jax
+from rec_jax.exact.tables import SCALE_BITS
 from rec_jax.models.base import LatentModel
+from rec_jax.models.float_net import FloatNet
+from rec_jax.models.gaussians import gaussian
+from rec_jax.models.likelihoods.base import scale_pixels
 
 BIN_BITS = 12  # the authors' program has 10; measured in docs/BITS_BACK.md
 POSTERIOR_BITS = 18  # as there
 CHUNKS = 64  # how many a layer is popped in; the integers of one chunk's dims are on loan together
 MIN_CHUNK = 64  # dims: less on loan is not worth its time
+_NET = FloatNet()
+_DEPTH, _COLOURS = 8, 3
 
 
-@dataclasses.dataclass(frozen=True)
-class BinnedWalks:
-    """A model's two walks where each latent is the centre of a bin; compiled for one image at a time.
+@functools.partial(jax.jit, static_argnums=0)
+def infer(model: LatentModel, params: Any, image: jax.Array) -> Any:
+    """The bottom-up pass over an image uint8 [1, H, W, 3]: per group, the layers' contexts."""
+    return model.infer(_NET, params, scale_pixels(image.astype(jax.numpy.float32)))
 
-    bins, everywhere: per level, top first, int32 [blocks, 1, h, w, c].
-    """
 
-    model: LatentModel
-    bin_bits: int
+@functools.partial(jax.jit, static_argnums=0)
+def posterior(model: LatentModel, params: Any, context: Any, hidden: jax.Array, prior: DiagGaussian) -> DiagGaussian:
+    """A layer's q in p's coordinates, [1, h, w, c]; params, context: the layer's own."""
+    return standardise(gaussian(*model.posterior(_NET, params, hidden, context)), prior)
 
-    @functools.partial(jax.jit, static_argnums=0)
-    def infer(self, params: Any, image: jax.Array) -> Any:
-        """The bottom-up pass over an image uint8 [1, H, W, 3]."""
-        return self.model.infer(params, image)
 
-    @functools.partial(jax.jit, static_argnums=(0, 4))
-    def posteriors(self, params: Any, inference: Any, bins: list[jax.Array], size: tuple[int, int]) -> list[Any]:
-        """Per level, q in p's coordinates, leaves [blocks, 1, h, w, c]; layer l depends on the bins above it only."""
+class _Visit(NamedTuple):
+    """What the walk saw of a layer."""
 
-        def draw(layer, q, p, bins):
-            return self._centre(p, bins), standardise(q, p)
-
-        return self._walk(params, draw, bins, size, inference)[1]
-
-    @functools.partial(jax.jit, static_argnums=(0, 3))
-    def pixels(self, params: Any, bins: list[jax.Array], size: tuple[int, int]) -> tuple[Any, jax.Array]:
-        """The parameters of p(x | z): (shared, outputs [H, W, n_outputs])."""
-        pixels, _ = self._walk(params, lambda layer, q, p, bins: (self._centre(p, bins), None), bins, size, None)
-        return pixels["shared"], pixels["outputs"][0]
-
-    def no_bins(self, size: tuple[int, int]) -> list[np.ndarray]:
-        """Bin 0 everywhere, to be filled."""
-        shapes, first, levels = self.model.latent_shapes(*size), 0, []
-        for level in reversed(self.model.levels):
-            levels.append(np.zeros((level.blocks, 1, *shapes[first]), np.int32))
-            first += level.blocks
-        return levels
-
-    def _centre(self, p, bins):
-        return p.loc + p.scale * jax.numpy.asarray(bin_centres(self.bin_bits))[bins]
-
-    def _walk(self, params, draw, bins, size, inference):
-        return self.model.top_down(
-            params, draw, batch=1, height=size[0], width=size[1], inference=inference, inputs=bins
-        )
+    hidden: np.ndarray  # float32
+    prior: DiagGaussian  # float32, the very numbers of the integers
+    bins: np.ndarray  # int64 [D]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,14 +101,12 @@ class Chain:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class BitsBackCodec:
-    """A model and its parameters, as in LosslessCodec, with the two precisions.
+    """A package, as in LosslessCodec, with the two precisions.
 
     bin_bits: each latent is one of 2^bin_bits bins.  posterior_bits: frequencies are out of 2^posterior_bits.
     """
 
-    model: LatentModel
-    params: Any
-    model_id: int = 0
+    package: Package
     bin_bits: int = BIN_BITS
     posterior_bits: int = POSTERIOR_BITS
 
@@ -149,11 +131,10 @@ class BitsBackCodec:
                 have = f"the start of {len(start)} words was used up by image {i}"
                 raise StackExhausted(f"{have}; {enough} words are enough for any image of this size") from None
             net_bits.append(stack.n_bits - before)
-        precisions = (self.bin_bits, self.posterior_bits)
-        header = message.MessageHeader(self.model_id, current_runtime(), *precisions, *images.shape[:3])
+        header = message.MessageHeader(self.package.model_id, self.bin_bits, self.posterior_bits, *images.shape[:3])
         untouched = min(stack.n_untouched_words, len(start))
         start = np.asarray(start, np.uint32)
-        return Chain(header, stack.message(), start, pixel_crc32(images), tuple(net_bits), untouched)
+        return Chain(header, stack.message(), start, message.pixel_crc32(images), tuple(net_bits), untouched)
 
     def decode_chain(self, blob: bytes) -> tuple[np.ndarray, np.ndarray]:
         """(images uint8 [N, H, W, 3], the start's words uint32 [n]) of a message that this model wrote.
@@ -167,89 +148,116 @@ class BitsBackCodec:
             images = [self._pop_image(stack, (header.height, header.width)) for _ in range(header.n_images)]
             start = stack.start()
         except (StackExhausted, CorruptFile) as error:
-            raise message.mismatch(header) from error
+            raise message.mismatch() from error
         images = np.stack(images[::-1])
-        if message.check_of(header, pixel_crc32(images), start) != check:
-            raise message.mismatch(header)
+        if message.check_of(header, message.pixel_crc32(images), start) != check:
+            raise message.mismatch()
         return images, start
 
     def enough_words(self, height: int, width: int) -> int:
         """Words of a start that no image of this size can use up: P bits a dim and what is on loan."""
-        n_dims = self._n_dims(height, width)
+        n_dims = self.n_dims(height, width)
         return (n_dims + _chunk_size(n_dims)) * self.posterior_bits // 32 + 8
+
+    def n_dims(self, height: int, width: int) -> int:
+        """Number of latents of an image."""
+        groups = self.package.model.groups
+        return sum(g.n_layers * (height // g.stride) * (width // g.stride) * g.channels for g in groups)
 
     # ---- one image -----------------------------------------------------------------------------------------------
 
     def _push_image(self, stack: SymbolStack, image: np.ndarray) -> None:
-        size, bins = image.shape[:2], self._walks.no_bins(image.shape[:2])
-        inference = self._walks.infer(self.params, image[None])
-        for level, block in self._layers:
-            q = self._posteriors(inference, bins, size)[level][block]
-            bins[level][block] = self._pop_bins(stack, q).reshape(bins[level][block].shape)
-        rows = _Rows()
-        self._pixel_coder(bins, size).write(rows, image, 3)
-        for symbols, frequencies in reversed(rows):
-            stack.write_rows(symbols, frequencies)
-        for level, block in reversed(self._layers):
-            stack.push_uniform(bins[level][block].ravel(), self.bin_bits)
+        posteriors = self._posteriors(image)
+        size = image.shape[:2]
+
+        def pop(number: int, hidden, prior: DiagGaussian) -> np.ndarray:
+            return self._pop_bins(stack, posteriors(number, hidden, prior))
+
+        outputs, visits = self._walk(size, pop)
+        sink, real = LastFirst(), np.ones((1, *size), bool)
+        write_pixels(sink, *self._likelihood, outputs, image[None].astype(np.int32), real, _COLOURS, _DEPTH)
+        sink.push_on(stack)
+        for visit in reversed(visits):
+            stack.push_uniform(visit.bins, self.bin_bits)
 
     def _pop_image(self, stack: SymbolStack, size: tuple[int, int]) -> np.ndarray:
-        bins = self._walks.no_bins(size)
-        for level, block in self._layers:
-            shape = bins[level][block].shape
-            bins[level][block] = stack.pop_uniform(int(np.prod(shape)), self.bin_bits).reshape(shape)
-        image = self._pixel_coder(bins, size).read(stack, 3).reshape(*size, 3)
-        posteriors = self._posteriors(self._walks.infer(self.params, image[None]), bins, size)
-        for level, block in reversed(self._layers):
-            self._push_bins(stack, posteriors[level][block], bins[level][block].ravel())
+        def pop(number: int, hidden, prior: DiagGaussian) -> np.ndarray:
+            del number, hidden
+            return stack.pop_uniform(prior.loc.size, self.bin_bits)
+
+        outputs, visits = self._walk(size, pop)
+        pixels = read_pixels(stack, *self._likelihood, outputs, np.ones((1, *size), bool), _COLOURS, _DEPTH)
+        image = pixels[0].astype(np.uint8)
+        posteriors = self._posteriors(image)
+        for number, visit in reversed(list(enumerate(visits))):
+            self._push_bins(stack, posteriors(number, visit.hidden, visit.prior), visit.bins)
         return image
 
-    def _pop_bins(self, stack: SymbolStack, q) -> np.ndarray:
+    def _pop_bins(self, stack: SymbolStack, q: DiagGaussian) -> np.ndarray:
         """The bins of one layer's dims, int64 [D], by the bits on the stack."""
-        posterior = BinnedPosterior(q, self.bin_bits, self.posterior_bits)
-        bins = np.zeros(len(posterior), np.int64)
-        for dims in _chunks(len(posterior)):
+        binned = BinnedPosterior(q, self.bin_bits, self.posterior_bits)
+        bins = np.zeros(len(binned), np.int64)
+        for dims in _chunks(len(binned)):
             integers = stack.pop_uniform(len(bins[dims]), self.posterior_bits)
-            bins[dims] = posterior.find(integers, dims)
-            first, sizes = posterior.interval(bins[dims], dims)
+            bins[dims] = binned.find(integers, dims)
+            first, sizes = binned.interval(bins[dims], dims)
             stack.push_below(integers - first, sizes)
         return bins
 
-    def _push_bins(self, stack: SymbolStack, q, bins: np.ndarray) -> None:
+    def _push_bins(self, stack: SymbolStack, q: DiagGaussian, bins: np.ndarray) -> None:
         """The inverse of _pop_bins."""
-        posterior = BinnedPosterior(q, self.bin_bits, self.posterior_bits)
-        for dims in reversed(_chunks(len(posterior))):
-            first, sizes = posterior.interval(bins[dims], dims)
+        binned = BinnedPosterior(q, self.bin_bits, self.posterior_bits)
+        for dims in reversed(_chunks(len(binned))):
+            first, sizes = binned.interval(bins[dims], dims)
             if not sizes.all():
                 raise CorruptFile("the message is damaged: its latents are none that the posterior gives")
             stack.push_uniform(first + stack.pop_below(sizes), self.posterior_bits)
 
-    def _posteriors(self, inference, bins, size: tuple[int, int]) -> list[list]:
-        """q of every layer in p's coordinates, on the host: per level, per block."""
-        records = self._walks.posteriors(self.params, inference, bins, size)
-        return [posterior_slices(record, len(level)) for record, level in zip(records, bins, strict=True)]
+    # ---- the network ---------------------------------------------------------------------------------------------
 
-    def _pixel_coder(self, bins, size: tuple[int, int]) -> PixelCoder:
-        shared, outputs = jax.device_get(self._walks.pixels(self.params, bins, size))
-        return PixelCoder(self.model.likelihood, shared, outputs)
+    def _walk(self, size: tuple[int, int], bins_of: Callable) -> tuple[np.ndarray, list[_Visit]]:
+        """(what the network puts out, what it saw of every layer), where each layer's bins are bins_of's.
+
+        bins_of(number, hidden, prior) -> int64 [D], called layer by layer from the top.
+        """
+        visits = []
+
+        def draw(layer, prior, hidden):
+            loc, scale = prior_integers(*prior, np)
+            hidden = _float(hidden, FRACTION_BITS)
+            floats = DiagGaussian(_float(loc, FRACTION_BITS), _float(scale, SCALE_BITS))
+            bins = bins_of(int(layer.number), hidden, floats)
+            visits.append(_Visit(hidden, floats, bins))
+            units = bin_centres(self.bin_bits)[bins].reshape(loc.shape)
+            return as_latents(place(loc, scale, units, np), prior[0], np), None
+
+        outputs, _ = self.package.model.top_down(ExactNet(), self.package.exact_params, draw, 1, size)
+        return outputs, visits
+
+    def _posteriors(self, image: np.ndarray) -> Callable[[int, np.ndarray, DiagGaussian], DiagGaussian]:
+        """(layer's number, hidden, prior) -> its q of this image in p's coordinates, on the host."""
+        model, params = self.package.model, self.package.float_params
+        with search_jax():
+            contexts = jax.device_get(infer(model, params, image[None]))
+        places = [(g, i) for g, group in enumerate(model.groups) for i in range(group.n_layers)]
+
+        def q_of(number: int, hidden: np.ndarray, prior: DiagGaussian) -> DiagGaussian:
+            group, i = places[number]
+            own = layer_at(model.group_params(params, group), i), layer_at(contexts[group], i)
+            with search_jax():
+                return jax.device_get(posterior(model, *own, hidden, prior))
+
+        return q_of
+
+    @property
+    def _likelihood(self) -> tuple[Any, ExactNet, Any]:
+        return self.package.model.likelihood, ExactNet(), self.package.exact_params["likelihood"]
 
     # ---- what both sides know ------------------------------------------------------------------------------------
 
-    @property
-    def _walks(self) -> BinnedWalks:
-        return BinnedWalks(self.model, self.bin_bits)
-
-    @property
-    def _layers(self) -> list[tuple[int, int]]:
-        """(level, block) of every layer, top first."""
-        return [(i, block) for i, level in enumerate(reversed(self.model.levels)) for block in range(level.blocks)]
-
-    def _n_dims(self, height: int, width: int) -> int:
-        return sum(int(np.prod(shape)) for shape in self.model.latent_shapes(height, width))
-
     def _checked(self, images: np.ndarray) -> np.ndarray:
         images = np.asarray(images)
-        stride = self.model.stride
+        stride = self.package.model.stride
         if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8:
             raise UnsupportedImage(f"images are {images.dtype} {list(images.shape)}; give uint8 [N, H, W, 3]")
         n, height, width, _ = images.shape
@@ -260,23 +268,21 @@ class BitsBackCodec:
         return images
 
     def _check_ours(self, header: message.MessageHeader, n_words: int) -> None:
-        if header.model_id != self.model_id:
-            raise WrongModel(f"the message was written with model {header.model_id:04x}; this is {self.model_id:04x}")
+        model_id, stride = self.package.model_id, self.package.model.stride
+        if header.model_id != model_id:
+            raise WrongModel(f"the message was written with model {header.model_id:04x}; this is {model_id:04x}")
         theirs, ours = (header.bin_bits, header.posterior_bits), (self.bin_bits, self.posterior_bits)
         if theirs != ours:
             raise WrongModel(f"the message was written with bin_bits, posterior_bits {theirs}; this codec has {ours}")
         size = header.height, header.width
-        if not header.n_images or any(side == 0 or side % self.model.stride for side in size):
+        if not header.n_images or any(side == 0 or side % stride for side in size):
             raise CorruptFile(f"the message is damaged: it claims {header.n_images} images of {size[0]} x {size[1]}")
-        if 32 * n_words < self.bin_bits * self._n_dims(*size):  # the last image's latents lie on top, n bits each
+        if 32 * n_words < self.bin_bits * self.n_dims(*size):  # the last image's latents lie on top, n bits each
             raise CorruptFile(f"the message is damaged: {n_words} words cannot hold an image of {size[0]} x {size[1]}")
 
 
-class _Rows(list):
-    """Keeps what a PixelCoder writes, so that it can be pushed last symbol first."""
-
-    def write_rows(self, symbols: np.ndarray, frequencies: np.ndarray) -> None:
-        self.append((symbols, frequencies))
+def _float(integers: np.ndarray, bits: int) -> np.ndarray:
+    return (integers * 2.0**-bits).astype(np.float32)
 
 
 def _chunk_size(n_dims: int) -> int:

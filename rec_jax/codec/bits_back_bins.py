@@ -14,11 +14,11 @@ bisection. Both sides compute F by the same code in float64, element by element;
 
 import functools
 
-import jax
 import numpy as np
 from scipy.special import ndtr, ndtri
 
 from rec_jax.core.gaussian import DiagGaussian
+from rec_jax.exact.arithmetic import FRACTION_BITS
 
 
 @functools.lru_cache(maxsize=8)
@@ -29,8 +29,9 @@ def bin_edges(bin_bits: int) -> np.ndarray:
 
 @functools.lru_cache(maxsize=8)
 def bin_centres(bin_bits: int) -> np.ndarray:
-    """What a bin's number stands for: the median of N(0, 1) within it, float32 [2^bin_bits]."""
-    return ndtri((np.arange(1 << bin_bits) + 0.5) / (1 << bin_bits)).astype(np.float32)
+    """What a bin's number stands for: the median of N(0, 1) within it, int64 [2^bin_bits] in units of 2^-12."""
+    centres = ndtri((np.arange(1 << bin_bits) + 0.5) / (1 << bin_bits))
+    return np.round(centres * 2.0**FRACTION_BITS).astype(np.int64)
 
 
 class BinnedPosterior:
@@ -67,9 +68,3 @@ class BinnedPosterior:
         with np.errstate(over="ignore"):
             u = (bin_edges(self._bin_bits)[bins] - self._shift[dims]) / self._ratio[dims]
         return np.floor(self._total * ndtr(u)).astype(np.int64)
-
-
-def posterior_slices(q: DiagGaussian, blocks: int) -> list[DiagGaussian]:
-    """A level's stacked record [blocks, ...] as one DiagGaussian per layer, on the host."""
-    host = jax.tree.map(np.asarray, q)
-    return [jax.tree.map(lambda x, i=i: x[i], host) for i in range(blocks)]

@@ -29,12 +29,16 @@ class ImageCost(NamedTuple):
     @property
     def on_jxl_bits(self) -> int | None:
         """What this image adds to files that are sent anyway; about net_bits."""
-        return None if self.n_jxl is None else self.single_jxl_bits - self.jxl_bits
+        if self.single_jxl_bits is None or self.jxl_bits is None:
+            return None
+        return self.single_jxl_bits - self.jxl_bits
 
     @property
     def collection_bits(self) -> float | None:
         """Bits per image of the smallest collection that needs no random start: the files' images and this one."""
-        return None if self.n_jxl is None else self.single_jxl_bits / (self.n_jxl + 1)
+        if self.single_jxl_bits is None or self.n_jxl is None:
+            return None
+        return self.single_jxl_bits / (self.n_jxl + 1)
 
 
 class ChainCost(NamedTuple):

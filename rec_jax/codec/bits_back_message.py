@@ -1,10 +1,10 @@
-"""The bytes of a bits-back message: 18 of header, then the words of the stack, big-endian.
+"""The bytes of a bits-back message: 16 of header, then the words of the stack, big-endian.
 
 | bytes | field, little-endian |
 |---|---|
 | 1 | 0xBB |
-| 1 | version: 1 |
-| 2, 2 | model id, runtime of the writer |
+| 1 | version: 2 |
+| 2 | model id |
 | 1, 1 | bin bits, posterior bits |
 | 2, 2, 2 | number of images, height, width |
 | 4 | CRC-32 of all pixels, image by image, of the start's words and of the header's bytes before it |
@@ -19,9 +19,9 @@ import numpy as np
 from rec_jax.codec import container
 from rec_jax.core.errors import BitstreamMismatch, CorruptFile, UnsupportedVersion
 
-VERSION = 1
+VERSION = 2  # 1: the floats of a network decided over the pixels
 _MAGIC = 0xBB
-_FIELDS = struct.Struct("<BBHHBBHHH")
+_FIELDS = struct.Struct("<BBHBBHHH")
 _CRC = struct.Struct("<I")
 _WORD = np.dtype(">u4")
 _HEADER_BYTES = _FIELDS.size + _CRC.size
@@ -33,7 +33,6 @@ class MessageHeader:
     """What a reader must know besides the words; the precisions fit in 8 bits, all else in 16."""
 
     model_id: int
-    runtime: int  # container.runtime_code of the writer
     bin_bits: int
     posterior_bits: int
     n_images: int
@@ -45,10 +44,15 @@ class MessageHeader:
         return _FIELDS.pack(_MAGIC, VERSION, *dataclasses.astuple(self))
 
 
+def pixel_crc32(images: np.ndarray) -> int:
+    """CRC-32 of images uint8 [N, H, W, 3]: of them all as one picture, one below the other."""
+    return container.pixel_crc32(images.reshape(-1, *images.shape[2:]))
+
+
 def check_of(header: MessageHeader, pixel_crc32: int, start: np.ndarray) -> int:
     """The CRC-32 of everything that a decoder gives back.
 
-    pixel_crc32: container.pixel_crc32 of the images uint8 [N, H, W, 3].  start: uint32 [n].
+    pixel_crc32: of the images.  start: uint32 [n].
     """
     return zlib.crc32(header.packed(), zlib.crc32(_word_bytes(start), pixel_crc32))
 
@@ -74,12 +78,11 @@ def unpack(data: bytes) -> tuple[MessageHeader, int, np.ndarray]:
     return MessageHeader(*fields), check, np.frombuffer(data, _WORD, offset=_HEADER_BYTES).astype(np.uint32)
 
 
-def mismatch(header: MessageHeader) -> BitstreamMismatch:
+def mismatch() -> BitstreamMismatch:
     """The error to raise when decoding went another way than encoding did."""
-    writer, reader = (container.runtime_name(code) for code in (header.runtime, container.current_runtime()))
     return BitstreamMismatch(
-        f"decoding did not give back what was encoded: the message is damaged, or it was written by {writer} on "
-        f"another kind of processor and read by {reader}; decode it where it was written"
+        "decoding did not give back what was encoded: the message is damaged, or it was written on another machine or "
+        "by another jax, whose posteriors differ in their last bits; decode it where it was written"
     )
 
 

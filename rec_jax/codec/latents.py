@@ -1,113 +1,159 @@
-"""The latent part of a file: the model's top-down walk with a coder as its draw.
+"""The latent part of a file: symbols to codes, codes to samples, and the exact walk from them to the pixels' network.
 
-Encoding walks with draws that choose codes, decoding with draws that follow them. Both are compiled here, the decoder
-(`replay`) for exactly one tile: whatever batch an encoder worked in, what it writes rests on the numbers that the
-decoder's own compiled function returns (docs/FORMAT.md, "Latent mode").
+Everything here is integers, under numpy; an encoder's search (encoder.py) walks the same walk, so its samples are
+those of the decoder.
 """
 
-import functools
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from rec_jax.coders import TreeCoder
-from rec_jax.coders.base import Code, Coder, Info
-from rec_jax.core.gaussian import DiagGaussian
-from rec_jax.core.prng import child_key, coder_key
+from rec_jax.codec.learned import Learned
+from rec_jax.codec.tiles import SMALL
+from rec_jax.coders import LayerCoder
+from rec_jax.coders.base import Code
+from rec_jax.coders.paths import follow_all
+from rec_jax.core.blas_threads import one_blas_thread
+from rec_jax.entropy.base import BitCounter, Sink, Source
+from rec_jax.exact.network import ExactNet
+from rec_jax.exact.prior import as_latents, prior_integers
+from rec_jax.exact.threefry import Key, child, seed_key
 from rec_jax.models.base import LatentModel
 
 SEED = 0  # of the candidates; part of the format
+_CODER = 0  # the seed's child that all candidates come from
 
 
-def _rows(g: DiagGaussian) -> DiagGaussian:
-    """[B, h, w, c] to one row of dims per image, [B, D]."""
-    return jax.tree.map(lambda x: x.reshape(x.shape[0], -1), g)
+class LayerCalls(NamedTuple):
+    """What coding one layer of tiles of one side needs to know."""
+
+    coder: LayerCoder  # with what was learned of the layer
+    shape: tuple[int, int, int]  # of the layer's latents in a tile
+    shares: np.ndarray | None  # of the layer's dims
+
+    @property
+    def n_dims(self) -> int:
+        return int(np.prod(self.shape))
 
 
-def _prior_outside(q: DiagGaussian, p: DiagGaussian, sizes: jax.Array, stride: int) -> DiagGaussian:
-    """q [B, h, w, c], but p where a latent lies more than one place beyond the picture's edge.
+class _Dims(NamedTuple):
+    """A prior's shape: all that parsing a stream needs to know of it."""
 
-    Such latents tell of padding, so they are drawn from the prior, for no nats; the decoder need not know. One place is
-    left because a latent tells of the pixels beside it too.
+    loc: np.ndarray
+
+
+def layer_calls(model: LatentModel, coder: LayerCoder, learned: Learned, side: int) -> list[LayerCalls]:
+    """Per layer, top first, for tiles of side x side."""
+    calls = []
+    for group in model.groups:
+        here, small = (n // group.stride for n in (side, _small_side(model)))
+        for _ in range(group.n_layers):
+            layer, shape = len(calls), (here, here, group.channels)
+            taught = coder
+            if learned.step_counts:
+                n_dims = [n * n * group.channels for n in (here, small)]
+                taught = coder.with_counts(learned.step_counts[layer], *n_dims)
+            calls.append(LayerCalls(taught, shape, coder.shares_of(_layer(learned.shares, layer), shape)))
+    return calls
+
+
+def layer_keys(tiles: Sequence[int] | np.ndarray, layer: int) -> Key:
+    """The words, uint32 [N] each, of the keys of one layer of these tiles of a picture."""
+    numbers = np.asarray(tiles, np.uint32)
+    key = child(seed_key(SEED), _CODER)
+    root = Key(*(np.full(numbers.shape, word, np.uint32) for word in key))
+    return child(child(root, numbers), np.full(numbers.shape, layer, np.uint32))
+
+
+def write_codes(sink: Sink, calls: Sequence[LayerCalls], codes: Sequence[Code]) -> tuple[float, float]:
+    """Appends the symbols of all layers of one tile; returns the bits of (indices, everything else)."""
+    index, side = BitCounter(), BitCounter()
+    for call, code in zip(calls, codes, strict=True):
+        runs = list(zip(*call.coder.symbols(code, _dims(call)), strict=True))
+        for i, (values, table) in enumerate(runs):
+            sink.write(values, table)
+            (index if i == len(runs) - 1 else side).write(values, table)
+    return index.bits, side.bits
+
+
+def read_codes(source: Source, calls: Sequence[LayerCalls]) -> list[Code]:
+    """The codes of all layers of one tile."""
+    return [call.coder.from_symbols(call.coder.read_symbols(source.read, _dims(call)), _dims(call)) for call in calls]
+
+
+def stack_codes(codes: Sequence[Code]) -> Code:
+    """Codes of several calls with a leading axis, as encode_batch gives them."""
+    first = codes[0]
+    if first is None or isinstance(first, np.ndarray | np.generic):
+        return None if first is None else np.stack(codes)
+    return type(first)(*(stack_codes(leaves) for leaves in zip(*codes, strict=True)))
+
+
+def walk_outputs(
+    model: LatentModel,
+    params: dict[str, Any],
+    calls: Sequence[LayerCalls],
+    tiles: Sequence[int],
+    codes: Sequence[Sequence[Code]],
+    side: int,
+) -> np.ndarray:
+    """What the network puts out at every pixel of tiles, [T, side, side, n_outputs] in units of 2^-16.
+
+    tiles: their numbers in the picture.  codes: per tile, per layer.
     """
-    near = [jnp.arange(n) * stride < sizes[:, i, None] + stride for i, n in enumerate(q.loc.shape[1:3])]
-    inside = (near[0][:, :, None] & near[1][:, None, :])[..., None]
-    return jax.tree.map(lambda q, p: jnp.where(inside, q, p), q, p)
+    layers, units = layer_units(calls, tiles, codes)
+    with one_blas_thread():
+        return exact_walk(model, ExactNet(), params, [call.coder for call in calls], layers, units, side)
 
 
-@dataclass(frozen=True)
-class LatentCoder:
-    """One model with one coder. All layers of a level have codes of one shape, stacked on the first axis.
+def layer_units(calls: Sequence[LayerCalls], tiles: Sequence[int], codes) -> tuple[list[Code], list[np.ndarray]]:
+    """Per layer, the codes of tiles as one stacked code, and its samples in the prior's coordinates."""
+    layers = [stack_codes(layer) for layer in zip(*codes, strict=True)]
+    coded = [(call, layer_keys(tiles, i), code) for i, (call, code) in enumerate(zip(calls, layers, strict=True))]
+    paths = follow_all([call.coder.paths_of(keys, code, call.n_dims, np) for call, keys, code in coded])
+    units = [
+        call.coder.units(keys, code, call.n_dims, call.shares, np, path)
+        for (call, keys, code), path in zip(coded, paths, strict=True)
+    ]
+    return layers, units
 
-    weights: per layer and channel, how the KL is expected to be spread, for coders that take it (calibrate.py); ():
-      not known.
-    seed: of all candidates; a file's is SEED.
-    """
 
-    model: LatentModel
-    coder: Coder
-    weights: tuple[tuple[int, ...], ...] = ()
-    seed: int = SEED
+def exact_walk(model: LatentModel, net: ExactNet, params, coders, layers: list[Code], units: list[Any], side: int):
+    """The top-down walk with given samples, in the integers of a net; works under jax.jit where the net is jax's."""
+    n_tiles = len(units[0]) if units else 1
 
-    def _tile_key(self, number: jax.Array) -> jax.Array:
-        return child_key(coder_key(self.seed), number)
+    def draw(layer, prior, hidden):
+        del hidden
+        i = int(layer.number)
+        loc, scale = (x.reshape(n_tiles, -1) for x in prior_integers(*prior, net.xp))
+        z = coders[i].place(layers[i], loc, scale, units[i], net.xp)
+        return as_latents(z, prior[0], net.xp), None
 
-    def _shared(self, layer: jax.Array, shape: tuple[int, ...]) -> tuple[jax.Array, ...]:
-        """What both sides know besides the prior: the weights [D] of a layer with latents of shape [.., h, w, c]."""
-        if not (self.weights and isinstance(self.coder, TreeCoder)):
-            return ()
-        widest = max(map(len, self.weights))
-        table = np.array([row + (1,) * (widest - len(row)) for row in self.weights], np.int32)
-        return (jnp.broadcast_to(jnp.asarray(table)[layer, : shape[-1]], shape[-3:]).reshape(-1),)
+    outputs, _ = model.top_down(net, params, draw, n_tiles, (side, side))
+    return outputs
 
-    @functools.partial(jax.jit, static_argnums=0)
-    def encode(
-        self, params: Any, numbers: jax.Array, images: jax.Array, sizes: jax.Array
-    ) -> tuple[list[Code], list[Info]]:
-        """Codes of a batch of tiles uint8 [B, side, side, 3] with these numbers int [B] in their pictures.
 
-        sizes: int [B, 2], height and width of what is picture in each; the latents of the rest cost nothing.
-        Per level, leaves [layers, B, ...].
-        """
-        keys = jax.vmap(self._tile_key)(numbers)
+def _dims(call: LayerCalls) -> _Dims:
+    return _Dims(np.broadcast_to(np.float32(0), (call.n_dims,)))
 
-        def draw(layer, q, p, _):
-            q = _prior_outside(q, p, sizes, height // p.loc.shape[1])
-            layer_keys = jax.vmap(child_key, (0, None))(keys, layer)
-            shared = self._shared(layer, p.loc.shape)
-            code, info = self.coder.encode_batch(layer_keys, _rows(q), _rows(p), *shared)
-            z = jax.vmap(lambda k, p, c: self.coder.decode(k, p, c, *shared))(layer_keys, _rows(p), code)
-            return z.reshape(p.loc.shape), (code, info)
 
-        batch, height, width, _ = images.shape
-        inference = self.model.infer(params, images)
-        _, records = self.model.top_down(params, draw, batch=batch, height=height, width=width, inference=inference)
-        return [code for code, _ in records], [info for _, info in records]
+def _layer(shares: tuple[tuple[int, ...], ...], layer: int) -> tuple[int, ...]:
+    return shares[layer] if shares else ()
 
-    @functools.partial(jax.jit, static_argnums=(0, 4))
-    def replay(self, params: Any, number: jax.Array, codes: list[Code], side: int) -> tuple[Any, jax.Array]:
-        """The decoder: pixel parameters of one tile, (shared, outputs [side, side, n_outputs]).
 
-        number: the tile's, in its picture.  codes: per level, leaves [layers, ...].
-        """
-        key = self._tile_key(number)
+def _small_side(model: LatentModel) -> int:
+    """Of the tiles that the step counts were learned on."""
+    return -(-SMALL // model.stride) * model.stride
 
-        def draw(layer, q, p, code):
-            row = jax.tree.map(lambda x: x.reshape(-1), p)
-            z = self.coder.decode(child_key(key, layer), row, code, *self._shared(layer, p.loc.shape))
-            return z.reshape(p.loc.shape), None
 
-        pixels, _ = self.model.top_down(params, draw, batch=1, height=side, width=side, inputs=codes)
-        return pixels["shared"], pixels["outputs"][0]
-
-    def shapes(self, side: int) -> list[DiagGaussian]:
-        """Per layer, a prior of the right shape: all that parsing a stream needs to know of p."""
-        sizes = [h * w * c for h, w, c in self.model.latent_shapes(side, side)]
-        return [DiagGaussian(*2 * (jax.ShapeDtypeStruct((n,), jnp.float32),)) for n in sizes]
-
-    def layers_per_level(self) -> list[int]:
-        """How many layers each level's stacked code has, top level first."""
-        return [level.blocks for level in reversed(self.model.levels)]
+def groups_of(numbers: Iterator[Any], size: int) -> Iterator[list[Any]]:
+    """Neighbours, up to `size` of them at a time."""
+    group: list[Any] = []
+    for number in numbers:
+        group.append(number)
+        if len(group) == size:
+            yield group
+            group = []
+    if group:
+        yield group

@@ -1,304 +1,274 @@
-"""The lossless codec: any uint8 picture to a `.rec` file of about -ELBO bits, and back, exactly.
+"""The lossless codec: any picture to a `.rec` file of about -ELBO bits, and back, exactly, on every machine.
 
 A picture is cut into tiles. Each tile's latents are sent by relative entropy coding, layer by layer from the top;
-then its pixels by p(x | z) at the z that the decoder will have. All symbols go into one entropy-coded stream.
+then its pixels by p(x | z) at the z that both sides have. All symbols go into one entropy-coded stream, in groups of
+tiles: the latents of a group, then the pixels of the group before it, so that a decoder can walk the network for one
+group while it reads the pixels of another. Decoding runs on numpy; encoding imports jax (encoder.py). A model without
+latents codes a picture as a whole, both ways on numpy (whole.py).
 """
 
-import collections
 import dataclasses
+import functools
 import itertools
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
-import jax
 import numpy as np
 
 from rec_jax.codec import container
-from rec_jax.codec.latents import LatentCoder
-from rec_jax.codec.pixels import PixelCoder
-from rec_jax.codec.tiles import SMALL, Tile, cut_tile, tile_side, tiles
-from rec_jax.coders import Coder, StepCountModel
-from rec_jax.coders.blocks import block_shape
-from rec_jax.core.errors import CoderOverflow, CorruptFile, WrongModel
-from rec_jax.core.units import nats_to_bits
-from rec_jax.entropy.stream import SymbolReader, SymbolWriter
-from rec_jax.models.base import LatentModel
+from rec_jax.codec.base import Encoded
+from rec_jax.codec.latents import LayerCalls, groups_of, layer_calls, read_codes, walk_outputs
+from rec_jax.codec.package import Package
+from rec_jax.codec.pixels import read_pixels
+from rec_jax.codec.presets import preset_name, preset_number
+from rec_jax.codec.tiles import Tile, tile_side, tiles
+from rec_jax.codec.whole import decode_whole, encode_whole
+from rec_jax.coders import LayerCoder
+from rec_jax.core.errors import CoderOverflow, ConfigError, CorruptFile, WrongModel
+from rec_jax.core.progress import Progress
+from rec_jax.entropy.queue import SymbolReader
+from rec_jax.exact.network import ExactNet
 
-SPLITS = (0, 5)  # blocks of the coder's size; where one of them overflows, 32 times smaller ones; then stored mode
-SEARCHES_AT_ONCE = 3  # batches, where there are as many processors: a search by itself keeps only one busy
-BATCH_SIZE = 16  # tiles encoded together, or one alone: a batch that is not full takes as long as a full one
-MOST_ALONE = 4  # so many are faster one by one
+SPLITS = (
+    0,
+    5,
+)  # blocks of the coder's size; where one of them overflows, 32 times smaller ones; then a classical format
+GROUP = 16  # tiles whose latents, and whose pixels, stand together in a stream
 
 
-class Encoded(NamedTuple):
-    """A file and what it is made of. The parts sum to 8 * len(blob) up to the stream's last word."""
+class _Opened(NamedTuple):
+    """A file that waits for others to be decoded with."""
 
     blob: bytes
-    mode: int  # container.LATENT or STORED; of a stored file all numbers below are 0
-    header_bits: int
-    index_bits: float  # the chosen candidates
-    side_bits: float  # the numbers of steps, and the outliers
-    pixel_bits: float  # the pixels under the integer tables
-    ideal_pixel_bits: float  # -log2 p(x | z) at the same z
-    kl_bits: float  # KL(q || p) of the targets that were coded
+    header: container.Header
+    payload: bytes
+    batches_with: tuple[int, int] | None  # files of the same (side of their one tile, split); None: it goes alone
 
 
-class _TileParts(NamedTuple):
-    index_bits: float
-    side_bits: float
-    pixel_bits: float
-    ideal_pixel_bits: float
-    kl_bits: float
+class Layout(NamedTuple):
+    """How pictures of one tile side are coded: what encoder and decoder derive from a header."""
 
-
-class _Overflow(Exception):
-    """A tile's target is beyond the coder's static size."""
+    side: int
+    coder: LayerCoder  # of every layer's search and samples
+    calls: list[LayerCalls]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LosslessCodec:
-    """A model, its parameters and a coder.
+    """A package and a coder.
 
-    step_counts: per layer, how the coder's numbers of steps are coded (empty: the coder's own model for all).
-    weights: per layer and channel, how the KL is expected to be spread (calibrate.py; empty: not known).
-    preset: the coder's number in the file, container.CUSTOM_PRESET if it is none of the named ones.
-    allow_stored: whether a picture that the model would make larger, or cannot code, is stored as it is. False is for
-      experiments on poor models: then the file is larger, or CoderOverflow is raised.
+    fallback: what a picture becomes that the model would make larger, or cannot code. "smallest": the smallest
+      classical format at hand. "raw": its pixels as they are. "none": the file is larger, or CoderOverflow is raised.
+      The latter two are for measurements of models.
+    platform: where decoding walks the network: a platform of jax, or None for numpy.
     """
 
-    model: LatentModel
-    params: Any = dataclasses.field(repr=False)
-    coder: Coder
-    step_counts: tuple[StepCountModel, ...] = ()
-    model_id: int = 0
-    preset: int = container.CUSTOM_PRESET
-    allow_stored: bool = True
-    weights: tuple[tuple[int, ...], ...] = ()
+    package: Package
+    coder: LayerCoder
+    fallback: str = "smallest"
+    platform: str | None = None
 
-    def compress(self, image: np.ndarray) -> bytes:
-        """A `.rec` file for uint8 [H, W, 3] or grey [H, W]; UnsupportedImage for anything else."""
-        return self.encode([image])[0].blob
+    kind = container.LOSSLESS
 
-    def decompress(self, blob: bytes) -> np.ndarray:
+    def compress(self, image: np.ndarray, progress: Progress | None = None) -> bytes:
+        """A `.rec` file for an image [H, W, 3] or grey [H, W], uint8 or uint16; UnsupportedImage for anything else."""
+        return self.encode([image], progress, measure=False)[0].blob
+
+    def decompress(self, blob: bytes, progress: Progress | None = None) -> np.ndarray:
         """The exact pixels of a file that this model and coder wrote.
 
-        Raises CorruptFile, UnsupportedVersion, WrongModel or BitstreamMismatch; never returns other pixels.
+        Raises CorruptFile, UnsupportedVersion or WrongModel; never returns other pixels.
         """
-        header, stream = container.unpack(blob)
-        if header.mode == container.STORED:
-            return container.unpack_stored(header, stream)
-        self._check_ours(header)
-        try:
-            pixels = self._read_pixels(header, SymbolReader(stream))
-        except CorruptFile as error:
-            if header.runtime == container.current_runtime():
-                raise
-            raise container.mismatch(header) from error  # another runtime's floats lead into an impossible stream too
-        container.check_pixels(header, pixels)
-        return pixels
+        header, payload = container.unpack(bytes(blob))
+        if header.kind == container.EMBEDDED:
+            return unpack_embedded(header, payload)
+        if self.package.model.groups:
+            image = self._read(header, SymbolReader(payload), progress)
+        else:
+            self._check_model(header)
+            if self.platform is not None:
+                raise ConfigError(f"{self.package.name} has no latents and decodes on the processor; take no device")
+            image = decode_whole(self.package, header, payload, progress)
+        container.check_pixels(header, image)
+        return image
 
-    def encode(self, images: Sequence[np.ndarray]) -> list[Encoded]:
-        """Files of many pictures, whose tiles are searched together, with what each file is made of."""
-        headers = [container.image_header(image, mode=container.LATENT, **self._identity()) for image in images]
-        encoded: list[Encoded | None] = [None] * len(images)
-        for split in SPLITS:
-            left = [i for i in range(len(images)) if encoded[i] is None]
-            for i, blob in self._encode_split([images[i] for i in left], [headers[i] for i in left], split):
-                encoded[left[i]] = blob
-        return [self._or_stored(e, image) for e, image in zip(encoded, images, strict=True)]
+    decode = decompress
 
-    def _or_stored(self, encoded: Encoded | None, image: np.ndarray) -> Encoded:
-        """What was encoded, or the picture as it is where that is smaller or the only way."""
-        if not self.allow_stored:
+    def decompress_many(self, blobs: Sequence[bytes], batch_size: int = GROUP) -> Iterator[np.ndarray]:
+        """The pictures of many files, in order; pictures of one tile walk the network `batch_size` at a time.
+
+        The same pixels as `decompress` gives, and the same errors; faster for many small pictures on a device.
+        """
+        opened = (self._opened(bytes(blob)) for blob in blobs)
+        for kind, same in itertools.groupby(opened, key=lambda file: file.batches_with):
+            for batch in groups_of(same, batch_size if kind else 1):
+                yield from self._read_batch(batch) if kind else (self.decompress(file.blob) for file in batch)
+
+    def encode(
+        self, images: Sequence[np.ndarray], progress: Progress | None = None, measure: bool = True
+    ) -> list[Encoded]:
+        """Files of many pictures, whose tiles are searched together, with what each file is made of.
+
+        measure: whether the bits of the pixels are wanted; a model without latents is faster without.
+        """
+        images = [np.asarray(image) for image in images]
+        for image in images:
+            container.image_header(image, self.kind)  # refuses what cannot be written before any work
+        if self.package.model.groups:
+            from rec_jax.codec.encoder import encode_all
+
+            encoded = encode_all(self, images, progress)
+        else:
+            encoded = [encode_whole(self.package, image, progress, measure) for image in images]
+        return [self._or_embedded(e, image) for e, image in zip(encoded, images, strict=True)]
+
+    def _or_embedded(self, encoded: Encoded | None, image: np.ndarray) -> Encoded:
+        """What was encoded, or the picture in a classical format where that is smaller or the only way."""
+        if self.fallback == "none":
             if encoded is None:
-                raise CoderOverflow("a picture holds more nats than the coder admits; raise max_nats or allow_stored")
+                raise CoderOverflow("a picture holds more nats than the coder admits; raise max_nats or allow fallback")
             return encoded
-        stored = container.pack_stored(image)
-        if encoded is not None and len(encoded.blob) < len(stored):
+        embedded = container.pack_stored(image) if self.fallback == "raw" else pack_embedded(image)
+        if encoded is not None and len(encoded.blob) <= len(embedded):
             return encoded
-        return Encoded(stored, container.STORED, *6 * (0,))
+        return Encoded(embedded, container.EMBEDDED, *6 * (0,))
+
+    def on_device(self, platform: str | None) -> "LosslessCodec":
+        """The same codec, decoding under jax on its first device of a platform; None: under numpy. The same pixels."""
+        return dataclasses.replace(self, platform=platform)
+
+    def without_fallback(self) -> "LosslessCodec":
+        """The same codec, whose files all hold latents, however large."""
+        return dataclasses.replace(self, fallback="none")
+
+    # ---- what both sides derive from a header ----------------------------------------------------------------------
 
     def tile_side(self, image: np.ndarray) -> int:
         """Side of the square tiles that this picture is cut into."""
-        return tile_side(*image.shape[:2], self.model.stride)
+        return tile_side(*image.shape[:2], self.package.model.stride)
 
-    # ---- encoding ------------------------------------------------------------------------------------------------
+    def layout(self, side: int, split: int = 0) -> Layout:
+        """The layers' coders for tiles of one side, with blocks 2^split times smaller."""
+        return _layout(self, side, split)
 
-    def _encode_split(self, images, headers, split: int):
-        """(position, Encoded) of every image whose tiles all fit the coder with blocks 2^split times smaller."""
-        colour = [np.repeat(im[..., None], 3, axis=2) if im.ndim == 2 else im for im in images]
-        failed: set[int] = set()
-        jobs = (
-            (i, number, tile, self.tile_side(image))
-            for i, image in enumerate(colour)
-            for number, tile in enumerate(tiles(*image.shape[:2], self.tile_side(image)))
-            if i not in failed
-        )
-        latents = self._latents(split)
-        searched = _in_batches(
-            jobs, lambda batch, size: self._search(latents, [(*job[1:], colour[job[0]]) for job in batch], size)
-        )
-        for i, own in itertools.groupby(searched, key=lambda pair: pair[0][0]):
-            try:
-                yield i, self._write(headers[i], colour[i], own, latents, split)
-            except _Overflow:
-                failed.add(i)  # and its other tiles need no search
+    def method(self, split: int) -> int:
+        """The header's method: preset and split."""
+        return preset_number(self.coder) << 4 | split
 
-    def _search(self, latents: LatentCoder, batch, size: int):
-        """Codes and infos of tiles of one shape, one pair per tile, on the host."""
-        side = batch[0][2]
-        cuts = np.stack([cut_tile(image, tile, side) for _, tile, _, image in batch])
-        numbers = np.array([number for number, *_ in batch], np.int32)
-        sizes = np.array([(tile.height, tile.width) for _, tile, _, _ in batch], np.int32)
-        full = [_repeat_last(array, size) for array in (numbers, cuts, sizes)]
-        found = jax.device_get(latents.encode(self.params, *full))
-        return [jax.tree.map(lambda x, j=j: x[:, j], found) for j in range(len(batch))]
+    # ---- decoding --------------------------------------------------------------------------------------------------
 
-    def _write(self, header, image, tile_codes, latents: LatentCoder, split: int) -> Encoded:
-        writer, parts = SymbolWriter(), []
-        for (_, number, tile, side), (codes, infos) in tile_codes:
-            if any(np.any(info.overflow) for info in infos):
-                raise _Overflow
-            index_bits, side_bits = self._write_codes(writer, latents, codes, side)
-            pixel_coder = self._pixel_coder(latents, number, codes, tile, side)
-            pixels = image[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
-            ideal_bits, pixel_bits = pixel_coder.write(writer, pixels, 1 if header.grey else 3)
-            kl_bits = float(nats_to_bits(sum(info.kl_nats.sum() for info in infos)))
-            parts.append(_TileParts(index_bits, side_bits, pixel_bits, ideal_bits, kl_bits))
-        stream = writer.getvalue()
-        blob = container.pack(dataclasses.replace(header, split=split), stream)
-        return Encoded(blob, container.LATENT, 8 * (len(blob) - len(stream)), *np.sum(parts, axis=0).tolist())
+    def _read(self, header: container.Header, reader: SymbolReader, progress: Progress | None) -> np.ndarray:
+        """The picture, made only as its groups are read: the header may claim any size, the stream cannot."""
+        split = self._checked_split(header)
+        side = tile_side(header.height, header.width, self.package.model.stride)
+        layout, n_channels = self.layout(side, split), 1 if header.grey else 3
+        parts: list[tuple[Tile, np.ndarray]] = []
+        total = -(-header.height // side) * -(-header.width // side)
+        with ThreadPoolExecutor(1) as walker:
+            waiting = None
+            for group in groups_of(enumerate(tiles(header.height, header.width, side)), GROUP):
+                codes = [read_codes(reader, layout.calls) for _ in group]
+                walked = walker.submit(self._outputs, layout, [number for number, _ in group], codes)
+                if waiting is not None:
+                    parts += self._read_pixels(reader, waiting[0], waiting[1].result(), header.depth, n_channels)
+                    progress and progress(len(parts), total)
+                waiting = group, walked
+            assert waiting is not None, "a picture has a tile"
+            parts += self._read_pixels(reader, waiting[0], waiting[1].result(), header.depth, n_channels)
+            progress and progress(len(parts), total)
+        image = np.zeros((header.height, header.width, 3), header.dtype)
+        for tile, pixels in parts:
+            image[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width] = pixels
+        return np.ascontiguousarray(image[..., 0]) if header.grey else image
 
-    def _write_codes(self, writer: SymbolWriter, latents: LatentCoder, codes, side: int) -> tuple[float, float]:
-        """Appends all layers' symbols; returns Encoded's (index bits, side bits)."""
-        index_bits = side_bits = 0.0
-        layers = (jax.tree.map(lambda x, i=i: x[i], level) for level in codes for i in range(_n_layers(level)))
-        for coder, p, code in zip(self._layer_coders(latents, side), latents.shapes(side), layers, strict=True):
-            values, tables = coder.symbols(code, p)
-            for run, table in zip(values, tables, strict=True):
-                writer.write(run, table)
-            *others, index = (table.bits(run) for run, table in zip(values, tables, strict=True))
-            side_bits += sum(others)
-            index_bits += index
-        return index_bits, side_bits
+    def _opened(self, blob: bytes) -> "_Opened":
+        header, payload = container.unpack(blob)
+        side = tile_side(header.height, header.width, self.package.model.stride)
+        whole = not self.package.model.groups
+        if whole or header.kind == container.EMBEDDED or max(header.height, header.width) > side:
+            return _Opened(blob, header, payload, None)
+        return _Opened(blob, header, payload, (side, self._checked_split(header)))
 
-    # ---- decoding ------------------------------------------------------------------------------------------------
+    def _read_batch(self, batch: "list[_Opened]") -> Iterator[np.ndarray]:
+        """Pictures of one tile each, all of one layout."""
+        shared = batch[0].batches_with
+        assert shared is not None, "what goes alone is no batch"
+        layout = self.layout(*shared)
+        readers = [SymbolReader(file.payload) for file in batch]
+        outputs = self._outputs(layout, [0] * len(batch), [read_codes(reader, layout.calls) for reader in readers])
+        for file, reader, row in zip(batch, readers, outputs, strict=True):
+            header = file.header
+            group = [(0, Tile(0, 0, header.height, header.width))]
+            colours = 1 if header.grey else 3
+            pixels = self._read_pixels(reader, group, row[None], header.depth, colours)[0][1]
+            image = np.ascontiguousarray(pixels[..., 0]) if header.grey else pixels
+            container.check_pixels(header, image)
+            yield image
 
-    def _read_pixels(self, header: container.Header, reader: SymbolReader) -> np.ndarray:
-        """The picture, made only after all its tiles were read: the header may claim any size, the stream cannot."""
-        side = tile_side(header.height, header.width, self.model.stride)
-        n_channels = 1 if header.grey else 3
-        decoded = [
-            (tile, self._read_tile(reader, number, tile, side, n_channels, header.split))
-            for number, tile in enumerate(tiles(header.height, header.width, side))
-        ]
-        image = np.zeros((header.height, header.width, n_channels), np.uint8)
-        for tile, values in decoded:
-            image[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width] = values
-        return image[..., 0] if header.grey else image
+    def _read_pixels(self, reader, group, outputs, depth: int, n_channels: int) -> list[tuple[Tile, np.ndarray]]:
+        """The pixels of a group's tiles, [h, w, 3] each."""
+        model = self.package.model
+        real = real_pixels([tile for _, tile in group], outputs.shape[1])
+        likelihood_params = self.package.exact_params["likelihood"]
+        pixels = read_pixels(reader, model.likelihood, ExactNet(), likelihood_params, outputs, real, n_channels, depth)
+        dtype = np.uint8 if depth == 8 else np.uint16
+        return [(t, p[: t.height, : t.width].astype(dtype)) for (_, t), p in zip(group, pixels, strict=True)]
 
-    def _read_tile(self, reader, number: int, tile: Tile, side: int, n_channels: int, split: int) -> np.ndarray:
-        latents = self._latents(split)
-        layers = [
-            coder.from_symbols(coder.read_symbols(reader.read, p), p)
-            for coder, p in zip(self._layer_coders(latents, side), latents.shapes(side), strict=True)
-        ]
-        codes, first = [], 0
-        for n_blocks in latents.layers_per_level():
-            codes.append(jax.tree.map(lambda *leaves: np.stack(leaves), *layers[first : first + n_blocks]))
-            first += n_blocks
-        values = self._pixel_coder(latents, number, codes, tile, side).read(reader, n_channels)
-        return values.reshape(tile.height, tile.width, n_channels)
+    def _outputs(self, layout: Layout, numbers: list[int], codes) -> np.ndarray:
+        if self.platform is not None:
+            from rec_jax.codec.device import walk_on_device
 
-    def _pixel_coder(self, latents: LatentCoder, number: int, codes, tile: Tile, side: int) -> PixelCoder:
-        """p(x | z) at the replayed z: what encoder and decoder have in common to the last bit."""
-        shared, outputs = jax.device_get(latents.replay(self.params, np.int32(number), codes, side))
-        return PixelCoder(self.model.likelihood, shared, outputs[: tile.height, : tile.width])
+            return walk_on_device(self.package, layout, numbers, codes, self.platform)
+        package = self.package
+        return walk_outputs(package.model, package.exact_params, layout.calls, numbers, codes, layout.side)
 
-    def _check_ours(self, header: container.Header) -> None:
-        if header.model_id != self.model_id:
-            raise WrongModel(f"the file was written with model {header.model_id:04x}; this is {self.model_id:04x}")
-        if header.preset != self.preset:
-            have = container.Header(1, 1, False, container.LATENT, 0, self.preset).preset_name
-            raise WrongModel(f"the file was written with preset {header.preset_name}; this codec has {have}")
-        if header.split not in SPLITS:
-            raise CorruptFile(f"the file is damaged: its blocks were halved {header.split} times; have {SPLITS}")
+    def _check_model(self, header: container.Header) -> None:
+        if header.model_id != self.package.model_id:
+            raise WrongModel(
+                f"the file was written with model {header.model_id:04x}; this is {self.package.model_id:04x}"
+            )
 
-    # ---- both ----------------------------------------------------------------------------------------------------
-
-    def _identity(self) -> dict[str, int]:
-        return dict(model_id=self.model_id, preset=self.preset, runtime=container.current_runtime())
-
-    def _latents(self, split: int) -> LatentCoder:
-        coder = self.coder
-        if split and coder.block_size is not None:
-            coder = dataclasses.replace(coder, block_size=max(1, coder.block_size >> split))
-        return LatentCoder(self.model, coder, self.weights)
-
-    def _layer_coders(self, latents: LatentCoder, side: int) -> list[Coder]:
-        """The coder of every layer, with its own model of step counts, for the host's symbols of a tile.
-
-        That model was learned on small tiles and whole blocks; others' blocks may have more dims, or fewer.
-        """
-        if not self.step_counts:
-            return [latents.coder] * self.model.n_layers
-        widths = zip(_block_widths(latents, side), _block_widths(self._latents(0), SMALL), strict=True)
-        return [
-            dataclasses.replace(latents.coder, step_counts=counts.scaled(here, learned))
-            for counts, (here, learned) in zip(self.step_counts, widths, strict=True)
-        ]
+    def _checked_split(self, header: container.Header) -> int:
+        """The header's split, once it is clear that this codec wrote the file."""
+        self._check_model(header)
+        preset, split = header.method >> 4, header.method & 15
+        if preset != preset_number(self.coder):
+            have = preset_name(preset_number(self.coder))
+            raise WrongModel(f"the file was written with preset {preset_name(preset)}; this codec has {have}")
+        if split not in SPLITS:
+            raise CorruptFile(f"the file is damaged: its blocks were halved {split} times; have {SPLITS}")
+        return split
 
 
-def _block_widths(latents: LatentCoder, side: int) -> list[int]:
-    """Dims per block of every layer of a tile."""
-    return [block_shape(p.loc.size, latents.coder.block_size)[1] for p in latents.shapes(side)]
+@functools.lru_cache(maxsize=32)
+def _layout(codec: LosslessCodec, side: int, split: int) -> Layout:
+    package = codec.package
+    learned = package.learned.for_coder(codec.coder, package.coder)
+    coder = codec.coder.smaller(split)
+    return Layout(side, coder, layer_calls(package.model, coder, learned, side))
 
 
-def _repeat_last(array: np.ndarray, size: int) -> np.ndarray:
-    """[n, ...] to [size, ...]."""
-    return np.pad(array, ((0, size - len(array)), *(array.ndim - 1) * ((0, 0),)), mode="edge")
+def real_pixels(group: Sequence[Tile], side: int) -> np.ndarray:
+    """Which pixels of padded tiles are the picture's, bool [T, side, side]."""
+    real = np.zeros((len(group), side, side), bool)
+    for mask, tile in zip(real, group, strict=True):
+        mask[: tile.height, : tile.width] = True
+    return real
 
 
-def _n_layers(level) -> int:
-    return jax.tree.leaves(level)[0].shape[0]
+def pack_embedded(image: np.ndarray) -> bytes:
+    """A file that holds the picture in the smallest classical format at hand; it needs no model."""
+    from rec_jax.codec import fallback
+
+    method, payload = fallback.smallest(image)
+    return container.pack(container.image_header(image, container.EMBEDDED, method), payload)
 
 
-def _in_batches(jobs: Iterable, search: Callable) -> Iterator:
-    """(job, its result) in order, of search(batch, size) over neighbouring jobs of one tile side.
+def unpack_embedded(header: container.Header, payload: bytes) -> np.ndarray:
+    """The pixels of such a file, checked."""
+    from rec_jax.codec import fallback  # and with it Pillow, which a file with a model does without
 
-    A few batches are searched at once, and few are ahead of what was taken, so that memory does not grow with the
-    picture. The first batch of a kind goes alone: it compiles what the others use.
-    """
-    n_workers = min(SEARCHES_AT_ONCE, _n_processors())
-    pool, waiting, compiled = ThreadPoolExecutor(n_workers), collections.deque(), set()
-    try:
-        for batch, size in _batches(jobs):
-            found = pool.submit(search, batch, size)
-            if (kind := (batch[0][3], size)) not in compiled:
-                wait([found])
-                compiled.add(kind)
-            waiting.append((batch, found))
-            if len(waiting) > n_workers:
-                ready, found = waiting.popleft()
-                yield from zip(ready, found.result(), strict=True)
-        for ready, found in waiting:
-            yield from zip(ready, found.result(), strict=True)
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _batches(jobs: Iterable) -> Iterator[tuple[list, int]]:
-    """Neighbouring jobs of one tile side with the size that is compiled for as many; a few go one by one."""
-    for _, same in itertools.groupby(jobs, key=lambda job: job[3]):
-        while batch := list(itertools.islice(same, BATCH_SIZE)):
-            if len(batch) > MOST_ALONE:
-                yield batch, BATCH_SIZE
-            else:
-                yield from (([job], 1) for job in batch)
-
-
-def _n_processors() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    image = fallback.unpack(header.method, payload, header.shape, header.dtype)
+    container.check_pixels(header, image)
+    return image

@@ -1,8 +1,9 @@
 """Model files: parameters and the config that rebuilds the model, in one safetensors file.
 
-Arrays are named by their path in the parameter tree, joined by '/', items of lists by their position; the metadata
-holds one JSON entry with the config. The same parameters and config give the same bytes, and the first 16 bits of
-their SHA-256 are the model id that `.rec` files carry.
+Arrays are named by their path in the parameter tree, joined by '/', items of lists by their position: integers where
+a decoder computes with them, floats elsewhere (models/exact_params.py). The metadata holds one JSON entry with the
+config. The same parameters and config give the same bytes, and the first 16 bits of their SHA-256 are the model id
+that `.rec` files carry.
 """
 
 import dataclasses
@@ -10,20 +11,22 @@ import hashlib
 import json
 import os
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import safetensors
 import safetensors.numpy
-from ml_collections import ConfigDict
 
 from rec_jax.core.config_values import with_tuples
 from rec_jax.core.errors import ConfigError, CorruptFile, MissingFile, UnsupportedVersion, WrongModel
 from rec_jax.core.files import read_bytes, write_bytes_atomic
 
 _ENTRY = "rec_jax"  # the only metadata entry: several would be written in any order
-_FORMAT_VERSION = 1
+_FORMAT_VERSION = 2
 _MAX_BYTES = 2**32
+_TYPES = (np.float16, np.float32, np.int8, np.int16, np.int32)
+_MAX_DEPTH = 16  # of names
 _WEIGHTS = pathlib.Path(__file__).resolve().parent.parent / "weights"
 
 
@@ -31,27 +34,27 @@ _WEIGHTS = pathlib.Path(__file__).resolve().parent.parent / "weights"
 class ModelFile:
     """What a model file holds."""
 
-    params: dict[str, Any]  # nested dicts and lists of float32 arrays
-    config: ConfigDict  # locked
+    params: dict[str, Any]  # nested dicts and lists of arrays: integers, and float32
+    config: dict[str, Any]  # plain values, lists as tuples
     model_id: int  # 16 bits of the file's SHA-256
 
 
-def write_model_file(path: os.PathLike | str, params: dict, config: ConfigDict, dtype="float32") -> int:
+def write_model_file(path: os.PathLike | str, stored: dict, config: Mapping[str, Any], dtype="float32") -> int:
     """Write a model file, whole or not at all, and return its model id.
 
-    params: nested dict of float arrays (numpy or jax), string keys without '/'; a list comes back as a list.
+    stored: nested dict of arrays, float or int8, int16, int32; string keys without '/'; a list comes back as a list.
     config: plain values (numbers, strings, None, tuples; lists come back as tuples), nested at will.
-    dtype: 'float32', or 'float16' for half the size; then read_model_file returns the rounded values, and
-      those are the model: evaluate what was read back.
+    dtype: of the floats, 'float32', or 'float16' for half their size; then read_model_file returns the rounded values,
+      and those are the model: evaluate what was read back.
 
     Raises ConfigError for another dtype, a tree that is not as above and values that are not finite or too
     large for dtype; OSError if the file cannot be written.
     """
     if dtype not in ("float32", "float16"):
         raise ConfigError(f"dtype={dtype!r} is not for model files; have float32, float16")
-    arrays = {name: _stored(name, array, dtype) for name, array in _flatten(params).items()}
+    arrays = {name: _stored(name, array, dtype) for name, array in _flatten(stored).items()}
     try:
-        text = json.dumps({"format": _FORMAT_VERSION, "config": config.to_dict()})
+        text = json.dumps({"format": _FORMAT_VERSION, "config": config})
     except TypeError as error:
         raise ConfigError(f"the config holds what a model file cannot keep ({error}); use plain values") from None
     data = safetensors.numpy.save(arrays, metadata={_ENTRY: text})
@@ -65,14 +68,16 @@ def read_model_file(path: str | os.PathLike) -> ModelFile:
     try:
         arrays = safetensors.numpy.load(data)
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-    except (safetensors.SafetensorError, ValueError, KeyError):
+    except (safetensors.SafetensorError, ValueError, KeyError, RecursionError):
         raise CorruptFile(f"{path}: not a model file, or truncated; export the model again") from None
     entry = _read_entry(path, header.get("__metadata__", {}).get(_ENTRY))
     for name, array in arrays.items():
-        if array.dtype not in (np.float16, np.float32):
-            raise CorruptFile(f"{path}: array {name} is {array.dtype}; a model file has float32 or float16")
-    config = ConfigDict(with_tuples(entry["config"])).lock()
-    return ModelFile(_unflatten(path, arrays), config, _model_id(data))
+        if array.dtype not in _TYPES or name.count("/") >= _MAX_DEPTH:
+            have = ", ".join(np.dtype(t).name for t in _TYPES)
+            raise CorruptFile(f"{path}: array {name[:80]} is {array.dtype}; a model file has {have}, {_MAX_DEPTH} deep")
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise CorruptFile(f"{path}: array {name[:80]} is not finite; export the model again")
+    return ModelFile(_unflatten(path, arrays), with_tuples(entry["config"]), _model_id(data))
 
 
 def read_model_id(path: str | os.PathLike) -> int:
@@ -113,8 +118,10 @@ def _model_id(data: bytes) -> int:
 def _stored(name: str, array: Any, dtype: str) -> np.ndarray:
     """A contiguous array in the type of the file, or ConfigError if it does not survive that."""
     array = np.asarray(array)
+    if array.dtype in _TYPES[2:]:
+        return np.ascontiguousarray(array).reshape(array.shape)
     if array.dtype.kind not in "fV":  # V: bfloat16, which numpy does not count as a float
-        raise ConfigError(f"parameter {name} is {array.dtype}; a model file keeps floats")
+        raise ConfigError(f"parameter {name} is {array.dtype}; a model file keeps floats, int8, int16, int32")
     with np.errstate(over="ignore"):
         stored = array.astype(np.float32).astype(dtype)
     if not np.isfinite(stored).all():
@@ -140,7 +147,7 @@ def _flatten(params: dict, prefix: str = "") -> dict[str, Any]:
 
 
 def _unflatten(path: str | os.PathLike, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    """The inverse of _flatten, as float32."""
+    """The inverse of _flatten, floats as float32."""
     tree: dict[str, Any] = {}
     for name, array in arrays.items():
         *groups, leaf = name.split("/")
@@ -149,7 +156,7 @@ def _unflatten(path: str | os.PathLike, arrays: dict[str, np.ndarray]) -> dict[s
             node = node.setdefault(group, {}) if isinstance(node, dict) else node
         if not isinstance(node, dict) or leaf in node:
             raise CorruptFile(f"{path}: array {name} is inside another array; export the model again")
-        node[leaf] = array.astype(np.float32)
+        node[leaf] = array.astype(np.float32) if array.dtype.kind == "f" else array
     return {name: _with_lists(node) for name, node in tree.items()}
 
 
@@ -169,9 +176,9 @@ def _read_entry(path: str | os.PathLike, text: str | None) -> dict[str, Any]:
     try:
         entry = json.loads(text)
         version, config = entry["format"], entry["config"]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         raise CorruptFile(f"{path}: the config inside is damaged; export the model again") from None
-    if version != _FORMAT_VERSION:
+    if version != _FORMAT_VERSION:  # version 1 held the floats of a decoder that was not exact
         raise UnsupportedVersion(f"{path}: model file version {version!r}; this program reads {_FORMAT_VERSION}")
     if not isinstance(config, dict):
         raise CorruptFile(f"{path}: the config inside is damaged; export the model again")

@@ -1,67 +1,54 @@
-"""The named coders of `rec-jax --preset`, and the coder that a config describes."""
+"""The presets: coders whose every option is spelled out here, so that a changed default cannot change the wire.
 
-import itertools
+A file says which preset wrote it, by its place in PRESETS; the options are part of the format (docs/FORMAT.md).
+"""
+
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
-from rec_jax.codec.container import CUSTOM_PRESET
-from rec_jax.codec.preset_options import PRESETS
-from rec_jax.coders import BeamSearchCoder, Coder, StepCountModel, TreeCoder, make_coder
-from rec_jax.coders.tree.groups import MAX_WEIGHT
+from rec_jax.coders import LayerCoder, make_layer_coder
 from rec_jax.core.errors import ConfigError
 
-_LEARNED = ("layer_step_counts", "layer_weights")  # of a config's coder section: what --mode=export learns
+_TREE = dict(
+    kind="tree",
+    n_candidates=16,
+    n_beams=4096,
+    sequence_length=4096,
+    rate=1.0,
+    spacing=1.5,
+    block_size=65_536,
+    max_nats=16_384.0,
+)
+PRESETS: Mapping[str, Mapping[str, Any]] = {  # the place is the number in a file
+    "fast": _TREE | dict(n_beams=512),
+    "default": _TREE,
+    "best": _TREE | dict(n_beams=32_768, sequence_length=16_384),
+    "irec": dict(  # the paper's
+        kind="beam_search",
+        omega=3.0,
+        epsilon=0.2,
+        n_beams=20,
+        block_size=1000,
+        max_nats=2048.0,
+        schedule="power",
+        rate=None,
+    ),
+}
+CUSTOM_PRESET = 15  # a coder that no preset names: the reader must be given the same one
 
 
-class Configured(NamedTuple):
-    """A coder, and what was learned of a model for it (calibrate.py); () where nothing was."""
-
-    coder: Coder
-    step_counts: tuple[StepCountModel, ...]  # per layer
-    weights: tuple[tuple[int, ...], ...]  # per layer and channel
-
-
-def preset_coder(name: str) -> Coder:
+def preset_coder(name: str) -> LayerCoder:
     """The coder of a preset; ConfigError with the names that exist."""
     if name not in PRESETS:
         raise ConfigError(f"preset {name!r} is unknown; have {', '.join(PRESETS)}")
-    return make_coder(**PRESETS[name])
+    return make_layer_coder(PRESETS[name])
 
 
-def preset_number(coder: Coder) -> int:
+def preset_number(coder: LayerCoder) -> int:
     """What a file says of its coder: the position of the preset with these hyper-parameters, or CUSTOM_PRESET."""
     return next((i for i, name in enumerate(PRESETS) if preset_coder(name) == coder), CUSTOM_PRESET)
 
 
-def same_steps(coder: Coder, other: Coder) -> bool:
-    """Whether two coders take as many steps for a block, so that what was learned for one serves the other."""
-    match coder, other:
-        case BeamSearchCoder(), BeamSearchCoder():
-            names = ("omega", "epsilon", "block_size", "max_nats", "schedule", "rate")
-        case TreeCoder(), TreeCoder():
-            names = ("n_candidates", "rate", "spacing", "block_size", "max_nats")
-        case _:
-            return coder == other
-    return all(getattr(coder, name) == getattr(other, name) for name in names)
-
-
-def taught(configured: Configured, by: Configured) -> Configured:
-    """The same coder, with what is not learned for it yet from what was learned for another coder of the same model."""
-    counts = configured.step_counts or (by.step_counts if same_steps(configured.coder, by.coder) else ())
-    return Configured(configured.coder, counts, configured.weights or by.weights)
-
-
-def configured_coder(section: Mapping[str, Any]) -> Configured:
-    """A config's `coder` section.
-
-    Raises ConfigError for a coder of a few nats or dims, which cannot carry a layer.
-    """
-    coder = make_coder(**{name: value for name, value in section.items() if name not in _LEARNED})
-    if not isinstance(coder, BeamSearchCoder | TreeCoder):
-        raise ConfigError(f"coder.kind={section['kind']!r} is not for whole layers; the codec takes beam_search, tree")
-    counts = tuple(StepCountModel(*row) for row in section["layer_step_counts"])
-    weights = tuple(map(tuple, section.get("layer_weights", ())))
-    for weight in itertools.chain(*weights):
-        if not (isinstance(weight, int) and 1 <= weight <= MAX_WEIGHT):
-            raise ConfigError(f"coder.layer_weights has {weight!r}: integers of 1 to {MAX_WEIGHT}, from --mode=export")
-    return Configured(coder, counts, weights)
+def preset_name(number: int) -> str:
+    """The preset as the command line calls it, or 'custom'."""
+    return list(PRESETS)[number] if number < len(PRESETS) else "custom"

@@ -1,37 +1,47 @@
-"""Floor 2: relative entropy coders behind one interface (`base.Coder`); they know Gaussians, no images and no files."""
+"""Floor 2: relative entropy coders behind one interface (`base.Coder`); they know Gaussians, no images and no files.
+
+Importing this imports no jax; the coders' classes are found on first use.
+"""
 
 import dataclasses
+import importlib
+import numbers
+import typing
+from collections.abc import Mapping
+from typing import Any, cast
 
-from rec_jax.coders.base import Coder
-from rec_jax.coders.few_nats.greedy_rejection import GreedyRejectionCoder
-from rec_jax.coders.few_nats.index import IndexCoder
-from rec_jax.coders.few_nats.ordered import OrderedCoder
-from rec_jax.coders.few_nats.poisson import PoissonCoder
-from rec_jax.coders.irec.beam_search import BeamSearchCoder
-from rec_jax.coders.one_dim.a_star import AStarCoder
-from rec_jax.coders.one_dim.dithered import DitheredCoder, UniformTarget
-from rec_jax.coders.one_dim.greedy_poisson import GreedyPoissonCoder
-from rec_jax.coders.one_dim.greedy_splitting import GreedySplittingCoder
+from rec_jax.coders.base import Coder, LayerCoder
 from rec_jax.coders.step_counts import StepCountModel
-from rec_jax.coders.tree.coder import TreeCoder
 from rec_jax.core.errors import ConfigError
 
-__all__ = [
-    "AStarCoder",
-    "BeamSearchCoder",
-    "Coder",
-    "DitheredCoder",
-    "GreedyPoissonCoder",
-    "GreedyRejectionCoder",
-    "GreedySplittingCoder",
-    "IndexCoder",
-    "OrderedCoder",
-    "PoissonCoder",
-    "StepCountModel",
-    "TreeCoder",
-    "UniformTarget",
-    "make_coder",
-]
+_HOMES = {
+    "AStarCoder": "one_dim.a_star",
+    "BeamSearchCoder": "irec.beam_search",
+    "DitheredCoder": "one_dim.dithered",
+    "GreedyPoissonCoder": "one_dim.greedy_poisson",
+    "GreedyRejectionCoder": "few_nats.greedy_rejection",
+    "GreedySplittingCoder": "one_dim.greedy_splitting",
+    "IndexCoder": "few_nats.index",
+    "OrderedCoder": "few_nats.ordered",
+    "PoissonCoder": "few_nats.poisson",
+    "TreeCoder": "tree.coder",
+    "UniformTarget": "one_dim.dithered",
+}
+_KINDS = {
+    "a_star": "AStarCoder",
+    "beam_search": "BeamSearchCoder",
+    "dithered": "DitheredCoder",
+    "greedy_poisson": "GreedyPoissonCoder",
+    "greedy_rejection": "GreedyRejectionCoder",
+    "index": "IndexCoder",
+    "ordered": "OrderedCoder",
+    "poisson": "PoissonCoder",
+    "tree": "TreeCoder",
+}
+_NUMBERS = {int: numbers.Integral, float: numbers.Real}  # what an option of that type takes
+LAYER_KINDS = ("beam_search", "tree")  # of the coders that carry whole layers, base.LayerCoder
+
+__all__ = ["LAYER_KINDS", "Coder", "LayerCoder", "StepCountModel", "make_coder", "make_layer_coder", *_HOMES]
 
 
 def make_coder(kind: str, **options) -> Coder:
@@ -39,31 +49,43 @@ def make_coder(kind: str, **options) -> Coder:
 
     >>> make_coder(kind="beam_search", omega=3.0, epsilon=0.2, n_beams=20)
     """
-    match kind:
-        case "beam_search":
-            coder_class = BeamSearchCoder
-        case "index":
-            coder_class = IndexCoder
-        case "ordered":
-            coder_class = OrderedCoder
-        case "poisson":
-            coder_class = PoissonCoder
-        case "a_star":
-            coder_class = AStarCoder
-        case "greedy_rejection":
-            coder_class = GreedyRejectionCoder if options.get("split") is None else GreedySplittingCoder
-        case "greedy_poisson":
-            coder_class = GreedyPoissonCoder
-        case "dithered":
-            coder_class = DitheredCoder
-        case "tree":
-            coder_class = TreeCoder
-        case _:
-            raise ConfigError(
-                f"coder.kind={kind!r} is unknown; have a_star, beam_search, dithered, greedy_poisson, "
-                "greedy_rejection, index, ordered, poisson, tree"
-            )
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise ConfigError(f"coder.kind={kind!r} is unknown; have {', '.join(_KINDS)}")
+    name = _KINDS[kind]
+    if kind == "greedy_rejection" and options.get("split") is not None:
+        name = "GreedySplittingCoder"
+    coder_class = _find(name)
     allowed = [field.name for field in dataclasses.fields(coder_class)]
     if unknown := sorted(set(options) - set(allowed)):
         raise ConfigError(f"coder {kind} has no option {unknown[0]!r}; it has {', '.join(allowed)}")
+    _check_types(kind, typing.get_type_hints(coder_class), options)
     return coder_class(**options)
+
+
+def _check_types(kind: str, hints: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+    """ConfigError for a value of another type, such as a float where an integer belongs: configs come from files."""
+    for name, value in options.items():
+        allowed = typing.get_args(hints[name]) or (hints[name],)
+        if isinstance(value, bool) or not isinstance(value, tuple(_NUMBERS.get(one, one) for one in allowed)):
+            have = " or ".join(one.__name__ for one in allowed)
+            raise ConfigError(f"coder.{name}={str(value)[:60]} is of type {type(value).__name__}; {kind} takes {have}")
+
+
+def make_layer_coder(options: Mapping[str, Any]) -> LayerCoder:
+    """The coder of these options, `kind` among them; ConfigError if it cannot carry a model's whole layers."""
+    coder = make_coder(**options)
+    if options["kind"] not in LAYER_KINDS:
+        raise ConfigError(
+            f"coder.kind={options['kind']!r} is not for whole layers; the codec takes {', '.join(LAYER_KINDS)}"
+        )
+    return cast(LayerCoder, coder)
+
+
+def _find(name: str) -> Any:
+    return getattr(importlib.import_module(f"rec_jax.coders.{_HOMES[name]}"), name)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return _find(name)
+    raise AttributeError(f"module 'rec_jax.coders' has no attribute {name!r}")

@@ -1,18 +1,17 @@
-"""Cutting a call's dimensions into blocks, and running many blocks like with like.
+"""Cutting a call's dimensions into blocks.
 
-The dims of a call are standardised by p (so that p is N(0, 1)), permuted by the shared key and cut into blocks of
+The dims of a call are standardised by p (so that p is N(0, 1)), permuted by a shared order and cut into blocks of
 equal size. Dims that only fill up the last block have q = p and carry nothing.
 """
 
-from collections.abc import Callable
+import functools
+from typing import Any
 
-import jax
-import jax.numpy as jnp
+import numpy as np
 
-from rec_jax.core.gaussian import DiagGaussian
-from rec_jax.core.prng import child_key
+from rec_jax.exact.threefry import Key, child, seed_key, threefry2x32
 
-_PERMUTATION, _BLOCKS = range(2)  # children of a call's key
+_ORDER_SEED = 0x5EED
 
 
 def block_shape(n_dims: int, block_size: int | None) -> tuple[int, int]:
@@ -21,48 +20,29 @@ def block_shape(n_dims: int, block_size: int | None) -> tuple[int, int]:
     return n_blocks, -(-n_dims // n_blocks)
 
 
-def permutation(key: jax.Array, n_dims: int) -> jax.Array:
-    """The shared order of a call's dims, int32 [D]."""
-    return jax.random.permutation(child_key(key, _PERMUTATION), n_dims)
+@functools.lru_cache(maxsize=64)
+def permutation(n_dims: int) -> np.ndarray:
+    """The shared order of a call's dims, int32 [D]: by a hash of each dim's number and of D; the same for all calls."""
+    key = Key(*(np.uint32(word) for word in child(seed_key(_ORDER_SEED), n_dims)))
+    first, second = threefry2x32(key, (np.uint32(0), np.arange(n_dims, dtype=np.uint32)))
+    return np.lexsort((second, first)).astype(np.int32)
 
 
-def block_keys(key: jax.Array, n_blocks: int) -> jax.Array:
-    """One key per block, [n_blocks]."""
-    return jax.vmap(child_key, (None, 0))(child_key(key, _BLOCKS), jnp.arange(n_blocks))
+def block_keys(key: Key, n_blocks: int, xp: Any) -> Key:
+    """One key per block of each call: [...] to [..., n_blocks]."""
+    return child(Key(key.first[..., None], key.second[..., None]), xp.arange(n_blocks, dtype=xp.uint32))
 
 
-def cut(values: jax.Array, order: jax.Array, shape: tuple[int, int], fill: float) -> jax.Array:
-    """values [D] in the shared order, filled up and cut: [n_blocks, d]."""
+def cut(values: Any, shape: tuple[int, int], fill: float, xp: Any) -> Any:
+    """values [..., D] in the shared order, filled up and cut: [..., n_blocks, d]."""
     n_blocks, width = shape
-    padded = jnp.pad(values[order], (0, n_blocks * width - order.size), constant_values=fill)
-    return padded.reshape(shape)
+    n_dims = values.shape[-1]
+    ordered = values[..., permutation(n_dims)]
+    pad = [(0, 0)] * (ordered.ndim - 1) + [(0, n_blocks * width - n_dims)]
+    return xp.pad(ordered, pad, constant_values=fill).reshape(*values.shape[:-1], *shape)
 
 
-def join(blocks: jax.Array, order: jax.Array) -> jax.Array:
-    """Inverse of `cut`: [n_blocks, d] -> [D]."""
-    return jnp.zeros(order.size, blocks.dtype).at[order].set(blocks.reshape(-1)[: order.size])
-
-
-def cut_target(key: jax.Array, q: DiagGaussian, p: DiagGaussian, block_size: int | None) -> DiagGaussian:
-    """The target q in p's coordinates, in blocks: loc and scale [n_blocks, d]."""
-    order = permutation(key, p.loc.size)
-    shape = block_shape(p.loc.size, block_size)
-    loc, scale = (q.loc - p.loc) / p.scale, q.scale / p.scale
-    return DiagGaussian(cut(loc, order, shape, 0.0), cut(scale, order, shape, 1.0))
-
-
-def map_sorted(f: Callable, size: jax.Array, args, chunk: int, axis_name: str | None = None):
-    """vmap(f) over tasks, in chunks of tasks of about the same `size`, so that a chunk's longest task wastes little.
-
-    f(size, args) is one task, whose run time grows with its size (a loop of that many steps).
-    size: int [N].  args and the result: pytrees with leading axis N.  axis_name: of the vmap, where f wants one.
-    """
-    n_tasks = size.shape[0]
-    chunk = min(chunk, n_tasks)
-    n_chunks = -(-n_tasks // chunk)
-    order = jnp.argsort(-size)
-    take = jnp.concatenate([order, jnp.broadcast_to(order[-1], (n_chunks * chunk - n_tasks,))])
-    chunked = jax.tree.map(lambda x: x[take].reshape(n_chunks, chunk, *x.shape[1:]), (size, args))
-    results = jax.lax.map(lambda x: jax.vmap(f, axis_name=axis_name)(*x), chunked)
-    back = jnp.argsort(order)
-    return jax.tree.map(lambda x: x.reshape(n_chunks * chunk, *x.shape[2:])[:n_tasks][back], results)
+def join(blocks: Any, n_dims: int) -> Any:
+    """Inverse of `cut`: [..., n_blocks, d] -> [..., D]."""
+    flat = blocks.reshape(*blocks.shape[:-2], -1)[..., :n_dims]
+    return flat[..., np.argsort(permutation(n_dims))]

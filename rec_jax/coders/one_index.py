@@ -6,7 +6,7 @@ falls like a power of n: the Zipf code of Li and El Gamal 2018 in integer arithm
 """
 
 import abc
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,8 +22,8 @@ from rec_jax.entropy.tables import PRECISION, Table, UniformTable, two_sided_geo
 class IndexCode(NamedTuple):
     """An integer below 2^exponent."""
 
-    exponent: jax.Array  # int32 []; -1 marks an overflow
-    index: jax.Array  # uint32 []
+    exponent: Any  # int32 []; -1 marks an overflow
+    index: Any  # uint32 []
 
 
 class OneIndexCoder(OneShotCoder):
@@ -34,6 +34,7 @@ class OneIndexCoder(OneShotCoder):
         """The static table of the exponent."""
 
     def symbols(self, code, p):
+        self.check_code(code)
         exponent = int(code.exponent)
         self.refuse(exponent < 0)
         return [np.array([exponent]), np.array([int(code.index)])], [self.exponent_table(), UniformTable(1 << exponent)]

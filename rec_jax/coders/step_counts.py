@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rec_jax.core.errors import ConfigError
-from rec_jax.entropy.tables import Table, two_sided_geometric
+from rec_jax.entropy.tables import FrequencyTable, two_sided_geometric
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,14 @@ class StepCountModel:
         centre = self.first_centre * numerator // denominator
         return StepCountModel(centre, max(1, 256 - slower), self.next_decay)
 
-    def table(self, before: np.ndarray, max_steps: int) -> Table:
+    def table(self, before: np.ndarray, max_steps: int) -> FrequencyTable:
         """The table of the next count, given the counts of the blocks before it."""
         if len(before) == 0:
             return two_sided_geometric(self.first_centre, self.first_decay, max_steps + 1)
         mean = (int(np.sum(before)) + len(before) // 2) // len(before)
         return two_sided_geometric(mean, self.next_decay, max_steps + 1)
 
-    def tables(self, counts: np.ndarray, max_steps: int) -> list[Table]:
+    def tables(self, counts: np.ndarray, max_steps: int) -> list[FrequencyTable]:
         """One table per block's count."""
         return [self.table(counts[:b], max_steps) for b in range(len(counts))]
 

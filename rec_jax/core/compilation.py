@@ -1,17 +1,46 @@
-"""How programs are compiled: the persistent cache, and options that keep compiling short."""
+"""How programs are compiled: the device, the persistent cache, and options that keep compiling short."""
 
 import os
+import warnings
 from pathlib import Path
 
 import jax
+from absl import logging
+
+from rec_jax.core.errors import ConfigError
+from rec_jax.core.messages import one_line
 
 
-def enable_compilation_cache() -> Path:
+def check_device() -> None:
+    """Raises ConfigError, in one line, if JAX finds none of the devices that it is told to use."""
+    try:
+        jax.devices()
+    except (RuntimeError, AssertionError, ValueError) as error:
+        wanted = os.environ.get("JAX_PLATFORMS")
+        if not wanted:
+            raise ConfigError(f"JAX finds no device to compute on ({one_line(error)})") from None
+        reason = f" ({one_line(error)})" if str(error) else ""
+        raise ConfigError(
+            f"JAX_PLATFORMS={wanted} names a device that is not here{reason}; unset it or set JAX_PLATFORMS=cpu"
+        ) from None
+
+
+def enable_compilation_cache() -> Path | None:
     """Keeps compiled programs in REC_JAX_CACHE_DIR, else ~/.cache/rec_jax/xla; call it before anything is jitted.
 
-    A folder that cannot be made or written only costs the speed: JAX warns and compiles again.
+    Returns the folder. Where none can be made or written, nothing is kept and None comes back: that only costs the
+    speed.
     """
-    directory = Path(os.environ.get("REC_JAX_CACHE_DIR") or Path.home() / ".cache" / "rec_jax" / "xla").expanduser()
+    try:
+        directory = Path(os.environ.get("REC_JAX_CACHE_DIR") or "~/.cache/rec_jax/xla").expanduser()
+        directory.mkdir(parents=True, exist_ok=True)
+        if not os.access(directory, os.W_OK | os.X_OK):
+            raise PermissionError(f"{directory} cannot be written")
+    except (OSError, RuntimeError) as error:  # RuntimeError: there is no home
+        logging.info("compiled programs are not kept: %s", error)
+        return None
+    # A full or damaged cache is compiled anew, and no news for a user.
+    warnings.filterwarnings("ignore", message="Error (reading|writing) persistent compilation cache")
     jax.config.update("jax_compilation_cache_dir", str(directory))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)  # a command has dozens of small programs
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

@@ -1,6 +1,6 @@
 """Diagonal Gaussians: the only distributions that relative entropy coders see."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,8 +11,8 @@ _LOG_2PI = 1.8378770664093453
 class DiagGaussian(NamedTuple):
     """N(loc, diag(scale^2)); a pytree, so that it passes through jit, vmap and scan."""
 
-    loc: jax.Array  # [..., D]
-    scale: jax.Array  # [..., D], > 0, a standard deviation
+    loc: Any  # [..., D], of jax or numpy, or plain numbers
+    scale: Any  # as loc, > 0, a standard deviation
 
 
 def sample(key: jax.Array, p: DiagGaussian) -> jax.Array:

@@ -17,14 +17,14 @@ def read_rows(path: str | os.PathLike) -> list[dict[str, Any]]:
     """
     if not Path(path).is_file():
         return []
-    lines = Path(path).read_text(encoding="utf-8").split("\n")[:-1]  # the rest is empty or incomplete
+    lines = Path(path).read_bytes().split(b"\n")[:-1]  # the rest is empty or incomplete
     return [_parsed(line, number, path) for number, line in enumerate(lines, 1)]
 
 
-def _parsed(line: str, number: int, path: str | os.PathLike) -> dict[str, Any]:
+def _parsed(line: bytes, number: int, path: str | os.PathLike) -> dict[str, Any]:
     try:
         return json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise CorruptFile(
             f"{path}: line {number} is damaged; delete that line, and its row is measured again"
         ) from None

@@ -3,13 +3,16 @@
 import dataclasses
 import difflib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rec_jax.core import errors
 from rec_jax.data.crops import random_crops
 from rec_jax.data.embedded import embedded_patches
 from rec_jax.data.folder import open_folder
 from rec_jax.data.source import ArraySource, CenterCrops, ImageSource, evenly_spaced
+
+if TYPE_CHECKING:
+    from rec_jax.data.tfds_source import TfdsSource
 
 __all__ = ["ArraySource", "CenterCrops", "DataOptions", "ImageSource", "evenly_spaced", "make_source"]
 
@@ -24,7 +27,7 @@ class DataOptions:
     data_dir: the TFDS root ('' is TFDS_DATA_DIR, else ~/tensorflow_datasets) or the folder of images.
     patch: pixels; training images of several sizes are cut to random crops of this size. 0 leaves them whole.
     patch_test: pixels of the central crop of each test image; 0 leaves test images whole. Embedded photographs
-        are cut to `patch` in both splits.
+        are cut to patches of this size in the test split; 0: of `patch`.
     patches_per_image, crop_seed: how many random crops (0: as many as fit side by side) and their seed.
     """
 
@@ -52,30 +55,35 @@ def make_source(data_config: Mapping[str, Any], split: str) -> ImageSource:
         raise errors.ConfigError(f"split={split!r}; have 'train' and 'test'")
     match options.kind:
         case "embedded":
-            return embedded_patches(split, options.patch)
+            return embedded_patches(split, (split == "test" and options.patch_test) or options.patch)
         case "folder":
             source = open_folder(options.name, options.data_dir, _split_name(options, split))
         case "tfds":
             source = _open_tfds(options, split)
+            if split == "train" and _has_size(source, options.patch):
+                return source
         case other:
             raise errors.ConfigError(f"data.kind={other!r}; have 'tfds', 'folder', 'embedded'")
     return _cut(source, options, split)
 
 
-def _open_tfds(options: DataOptions, split: str) -> ImageSource:
+def _open_tfds(options: DataOptions, split: str) -> "TfdsSource":
     from rec_jax.data.tfds_source import TfdsSource  # takes a second to import; the other kinds do without
 
     return TfdsSource(options.name, _split_name(options, split), options.data_dir)
 
 
+def _has_size(source: "TfdsSource", patch: int) -> bool:
+    """Whether a data set declares one size for its images, which is theirs whatever patch says, or is of patches."""
+    return source.has_fixed_size() or (bool(patch) and source[0].shape[:2] == (patch, patch))
+
+
 def _cut(source: ImageSource, options: DataOptions, split: str) -> ImageSource:
     if split == "test":
         return CenterCrops(source, options.patch_test) if options.patch_test else source
-    patch = options.patch
-    declared = options.kind == "tfds" and source.has_fixed_size()
-    if not patch or declared or (options.kind == "tfds" and source[0].shape[:2] == (patch, patch)):
+    if not options.patch:
         return source
-    return random_crops(source, patch, options.patches_per_image, options.crop_seed)
+    return random_crops(source, options.patch, options.patches_per_image, options.crop_seed)
 
 
 def _split_name(options: DataOptions, split: str) -> str:

@@ -39,5 +39,5 @@ def _crops_of(image: np.ndarray, patch: int, n_crops: int, bits: np.random.Philo
     height, width = image.shape[:2]
     n_crops = n_crops or min((height // patch) * (width // patch), MAX_PATCHES_PER_IMAGE)
     words = bits.random_raw(2 * n_crops).reshape(n_crops, 2)
-    corners = (words % np.uint64([height - patch + 1, width - patch + 1])).astype(np.int64)
+    corners = (words % np.array([height - patch + 1, width - patch + 1], np.uint64)).astype(np.int64)
     return np.stack([image[top : top + patch, left : left + patch] for top, left in corners])

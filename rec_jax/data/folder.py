@@ -6,6 +6,7 @@ import pathlib
 import numpy as np
 
 from rec_jax.core import errors
+from rec_jax.core.paths import expand_home
 from rec_jax.data.image_files import list_images, read_rgb
 from rec_jax.data.source import checked_index, stack_images
 
@@ -38,9 +39,9 @@ def open_folder(name: str, data_dir: str, split: str) -> FolderSource:
 
     Raises MissingFile with what to set if there is no such folder or no image in it.
     """
-    if not data_dir and not pathlib.Path(split).is_absolute():
+    if not data_dir and not expand_home(split).is_absolute():
         raise errors.ConfigError("a folder of images needs data.data_dir=FOLDER (or absolute paths as its splits)")
-    folder = pathlib.Path(data_dir).expanduser() / split
+    folder = expand_home(data_dir) / expand_home(split)
     if not folder.is_dir():
         raise errors.MissingFile(
             f"no folder {folder}; data.data_dir is the root and data.split_train, data.split_test its subfolders "

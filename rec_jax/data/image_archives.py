@@ -4,7 +4,6 @@ import dataclasses
 import hashlib
 import io
 import pathlib
-import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -13,6 +12,8 @@ import numpy as np
 from PIL import Image
 
 from rec_jax.core import errors
+from rec_jax.core.files import read_bytes
+from rec_jax.data.bounded import tar_members
 from rec_jax.data.image_files import decode_rgb, is_image_name, list_images, read_rgb
 from rec_jax.data.source import check_holds_patch
 from rec_jax.data.tfds_writer import Plan, own_info, stock_info, stock_order
@@ -20,7 +21,15 @@ from rec_jax.data.tfds_writer import Plan, own_info, stock_info, stock_order
 KODAK_URL = "http://r0k.us/graphics/kodak/kodak"
 KODAK_NAMES = tuple(f"kodim{i:02d}.png" for i in range(1, 25))
 KODAK_PIXELS_SHA256 = "c2c749bf39d7af3358bd899102b179c2ac68dbfab84dd8bbd177f508735db8af"  # of the 24 images, in order
+MAX_IMAGE_BYTES = 1 << 20  # of one of downsampled ImageNet, a PNG of 64x64 at most
 MAX_PATCH_BYTES = 4 << 30  # patches wait in memory until their order is known
+SPLIT_FOLDERS = {
+    "train": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "test": "test",
+}  # subfolder -> split
 IMAGENET_SIZES = ("32x32", "64x64")
 
 
@@ -50,8 +59,7 @@ def downsampled_imagenet_plan(size: str, manual_dir: pathlib.Path | None) -> Pla
         members = _list_members(found[split])
         for name in stock_order(members.names, split):
             data, label = members.read(name), f"{found[split]}: {name}"
-            if decode_rgb(data, label).shape != (height, width, 3):
-                raise errors.CorruptFile(f"{label} is not {size}; this is not the published archive")
+            decode_rgb(data, label, size=(width, height))
             yield {"image": io.BytesIO(data)}
 
     splits = {"train": lambda: examples("train"), "validation": lambda: examples("validation")}
@@ -60,9 +68,9 @@ def downsampled_imagenet_plan(size: str, manual_dir: pathlib.Path | None) -> Pla
 
 def _find_imagenet(manual_dir: pathlib.Path | None, stem: str) -> pathlib.Path:
     names = [f"{stem}.tar", f"{stem}.zip", stem]
-    for name in names if manual_dir else ():
-        if (manual_dir / name).exists():
-            return manual_dir / name
+    for place in [manual_dir / name for name in names] if manual_dir else []:
+        if place.exists():
+            return place
     start = (
         f"{manual_dir} has none of {', '.join(names)}"
         if manual_dir
@@ -104,12 +112,12 @@ def kodak_plan(folder: pathlib.Path) -> Plan:
 def folder_plan(name: str, folder: pathlib.Path, patch: int, split: str) -> Plan:
     """Returns a data set of any folder of images, stored as PNG.
 
-    Subfolders named train, validation and test become these splits; without one, all images become `split`.
+    Subfolders named as in SPLIT_FOLDERS become these splits; all other images become `split`.
     patch: 0 keeps the images whole and in sorted order; otherwise each image is tiled with patch x patch pieces
     from its top left corner, in shuffled order, so that the first N show many images.
+    Raises ConfigError where one split would be made of two places.
     """
-    parts = {part: folder / part for part in ("train", "validation", "test") if (folder / part).is_dir()}
-    found = {part: list_images(path) for part, path in (parts or {split: folder}).items()}
+    found = _splits_of(folder, split)
 
     def examples(part: str) -> Iterator[dict]:
         for path in found[part]:
@@ -131,7 +139,37 @@ def folder_plan(name: str, folder: pathlib.Path, patch: int, split: str) -> Plan
 
     what = f"{patch}x{patch} patches of images" if patch else "Images"
     make = patches if patch else examples
-    return Plan(own_info(name, f"{what} from a folder."), {part: lambda part=part: make(part) for part in found})
+    splits = {part: lambda part=part: make(part) for part in found}
+    return Plan(own_info(name, f"{what} from a folder."), splits, _origin(folder, patch, found))
+
+
+def _splits_of(folder: pathlib.Path, split: str) -> dict[str, list[pathlib.Path]]:
+    """{split: its images}: every image below the folder belongs to one."""
+    found: dict[str, list[pathlib.Path]] = {}
+    places: dict[str, str] = {}
+    for path in list_images(folder):
+        top, *rest = path.relative_to(folder).parts
+        part = SPLIT_FOLDERS.get(top) if rest else None
+        part, place = (part, f"{top}/") if part else (split, "outside its split folders")
+        if places.setdefault(part, place) != place:
+            raise errors.ConfigError(
+                f"{folder} has images for {part} in two places, {places[part]} and {place}; move them together, or "
+                f"give another --split to those outside {', '.join(SPLIT_FOLDERS)}"
+            )
+        found.setdefault(part, []).append(path)
+    order = [*dict.fromkeys(SPLIT_FOLDERS.values()), *found]
+    return {part: found[part] for part in dict.fromkeys(order) if part in found}
+
+
+def _origin(folder: pathlib.Path, patch: int, found: dict[str, list[pathlib.Path]]) -> dict[str, str | int]:
+    """What the data set is made of: it is the same set as long as this is."""
+    digest = hashlib.sha256()
+    for part, paths in found.items():
+        for path in paths:
+            status = path.stat()
+            row = (part, path.relative_to(folder).as_posix(), status.st_size, status.st_mtime_ns)
+            digest.update(repr(row).encode(errors="surrogateescape"))
+    return {"folder": str(folder.resolve()), "patch": patch, "images": digest.hexdigest()}
 
 
 def _tiles(image: np.ndarray, patch: int) -> Iterator[tuple[int, int, np.ndarray]]:
@@ -149,7 +187,7 @@ def _list_members(path: pathlib.Path) -> _Members:
             members = _zip_members(path)
         else:
             members = _tar_members(path)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
+    except (errors.CorruptFile, zipfile.BadZipFile, EOFError, ValueError, NotImplementedError) as error:
         raise errors.CorruptFile(f"{path} is damaged ({error}); get it again") from error
     if not members.names:
         raise errors.CorruptFile(f"{path} holds no image")
@@ -158,13 +196,15 @@ def _list_members(path: pathlib.Path) -> _Members:
 
 def _folder_members(folder: pathlib.Path) -> _Members:
     names = [f"{folder.name}/{path.relative_to(folder).as_posix()}" for path in list_images(folder)]
-    return _Members(names, lambda name: (folder.parent / name).read_bytes())
+    return _Members(names, lambda name: read_bytes(folder.parent / name, MAX_IMAGE_BYTES))
 
 
 def _zip_members(path: pathlib.Path) -> _Members:
     archive = zipfile.ZipFile(path)
 
     def read(name: str) -> bytes:
+        if (size := archive.getinfo(name).file_size) > MAX_IMAGE_BYTES:
+            raise errors.CorruptFile(f"{path}: {name} has {size} bytes; at most {MAX_IMAGE_BYTES} are read")
         try:
             return archive.read(name)
         except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError) as error:
@@ -174,13 +214,11 @@ def _zip_members(path: pathlib.Path) -> _Members:
 
 
 def _tar_members(path: pathlib.Path) -> _Members:
-    """Notes where each image lies and forgets the headers: a million TarInfo objects would take a gigabyte."""
+    """Notes where each image lies and forgets the headers."""
     places = {}
-    with tarfile.open(path, "r:") as tar:
-        for member in tar:
-            if member.isfile() and is_image_name(member.name):
-                places[member.name] = (member.offset_data, member.size)
-            tar.members = []
+    for name, member, _ in tar_members(path, path.stat().st_size, MAX_IMAGE_BYTES):
+        if is_image_name(name):
+            places[name] = (member.offset_data, member.size)
     file = path.open("rb")
 
     def read(name: str) -> bytes:

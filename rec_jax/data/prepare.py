@@ -18,6 +18,8 @@ import tensorflow_datasets as tfds
 from absl import logging
 
 from rec_jax.core import errors
+from rec_jax.core.messages import one_line
+from rec_jax.core.paths import expand_home
 from rec_jax.data import cifar_archive, image_archives
 from rec_jax.data.download import download
 from rec_jax.data.tfds_folders import PREPARABLE, resolve_data_dir
@@ -35,7 +37,7 @@ def prepare(
     Raises a RecError of one line if something is unknown, missing or damaged.
     """
     root = resolve_data_dir(data_dir)
-    manual = pathlib.Path(manual_dir).expanduser() if manual_dir else None
+    manual = expand_home(manual_dir) if manual_dir else None
     if manual is not None and not manual.is_dir():
         raise errors.MissingFile(f"--manual_dir={manual_dir} is not a folder")
     base, _, config = name.partition("/")
@@ -91,14 +93,21 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--manual_dir", default="", help="folder with your archive or images")
     parser.add_argument("--name", dest="folder_name", default="", help="folder: name of the data set")
     parser.add_argument("--patch", type=int, default=0, help="folder: cut images to squares of this many pixels")
-    parser.add_argument("--split", default="train", help="folder: split of images outside train/, validation/, test/")
+    parser.add_argument(
+        "--split",
+        default="train",
+        help="folder: split of images outside train/, validation/ (or valid/, val/) and test/",
+    )
     options = vars(parser.parse_args(arguments))
     logging.set_verbosity(logging.INFO)
     try:
         folder, counts = prepare(**options)
     except (errors.RecError, OSError) as error:
-        print(f"prepare: {error}", file=sys.stderr)
+        print(f"prepare: {one_line(error)}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("prepare: interrupted; nothing was written", file=sys.stderr)
+        return 130
     print(f"{folder}: {', '.join(f'{n_images} images in {split}' for split, n_images in counts.items())}")
     return 0
 

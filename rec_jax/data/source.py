@@ -14,7 +14,10 @@ class ImageSource(Protocol):
     `array()` is for sources whose images all have one size, uint8 [N, H, W, 3]; others raise ConfigError.
     """
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Returns what messages call it."""
+        ...
 
     def __len__(self) -> int:
         """Returns the number of images."""

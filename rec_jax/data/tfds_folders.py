@@ -7,13 +7,14 @@ import pathlib
 import tensorflow_datasets as tfds
 
 from rec_jax.core import errors
+from rec_jax.core.paths import expand_home
 
 PREPARABLE = ("cifar10", "downsampled_imagenet", "kodak", "folder")  # what python -m rec_jax.data.prepare makes
 
 
 def resolve_data_dir(data_dir: str) -> pathlib.Path:
     """Returns the TFDS root: `data_dir`, else the environment's TFDS_DATA_DIR, else ~/tensorflow_datasets."""
-    return pathlib.Path(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+    return expand_home(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets")
 
 
 def find_version_folder(name: str, data_dir: str) -> pathlib.Path:
@@ -36,8 +37,11 @@ def find_version_folder(name: str, data_dir: str) -> pathlib.Path:
 def cache_folders(version_folder: pathlib.Path, name: str) -> list[pathlib.Path]:
     """Returns where decoded images may be kept: beside the data set, else in the user's cache."""
     root = version_folder.parents[len(pathlib.PurePosixPath(name).parts)]
-    user_cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-    return [root / ".rec_jax_cache", user_cache / "rec_jax"]
+    try:
+        user_cache = [expand_home(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "rec_jax"]
+    except errors.ConfigError:  # no home: no cache there
+        user_cache = []
+    return [root / ".rec_jax_cache", *user_cache]
 
 
 def _is_relative(path: str) -> bool:

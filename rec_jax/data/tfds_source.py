@@ -15,6 +15,7 @@ from rec_jax.core import errors
 from rec_jax.data.array_cache import cached_array
 from rec_jax.data.image_files import decode_rgb
 from rec_jax.data.source import check_same_size, checked_index
+from rec_jax.data.tfds_features import open_builder
 from rec_jax.data.tfds_folders import cache_folders, find_version_folder
 
 _CHUNK = 1024  # images decoded at a time
@@ -95,7 +96,9 @@ class TfdsSource:
 def _open_records(folder: pathlib.Path, name: str, split: str):
     """Returns TFDS's data source with the images left encoded: Pillow then decodes them alike everywhere."""
     try:
-        builder = tfds.builder_from_directory(folder)
+        builder = open_builder(folder)
+    except errors.CorruptFile:
+        raise
     except Exception as error:  # the reader of a damaged JSON file raises whatever its parts raise
         raise _damaged(folder, name, error) from error
     _check_images(builder, name)

@@ -3,11 +3,12 @@
 import dataclasses
 import hashlib
 import itertools
+import json
 import pathlib
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -15,11 +16,14 @@ from absl import logging
 from tqdm import tqdm
 
 from rec_jax.core import errors
+from rec_jax.data.tfds_features import open_builder
 
 EXAMPLES_PER_SHARD = 250_000  # about 750 MB of 32x32 PNGs
+_ORIGIN_NAME = "made_of.json"  # in the folder of a version
 _BATCH = 1000  # examples between two writes of the metadata
 
 Examples = Iterable[Mapping[str, Any]]
+_Key = TypeVar("_Key", str, int)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,10 +32,12 @@ class Plan:
 
     make_info: data_dir -> DatasetInfo of an empty data set below data_dir: TFDS's own, or one of own_info.
     splits: {split: starts the examples of that split}, in the order in which they are to be read.
+    origin: what a set of ours is made of, kept beside it; {} for a set that is the same whoever makes it.
     """
 
     make_info: Callable[[pathlib.Path], tfds.core.DatasetInfo]
     splits: Mapping[str, Callable[[], Examples]]
+    origin: Mapping[str, str | int] = dataclasses.field(default_factory=dict)
 
 
 def stock_info(name: str) -> Callable[[pathlib.Path], tfds.core.DatasetInfo]:
@@ -53,7 +59,7 @@ def own_info(name: str, description: str) -> Callable[[pathlib.Path], tfds.core.
     return make_info
 
 
-def stock_order(keys: Iterable[str | int], split: str) -> list[str | int]:
+def stock_order(keys: Iterable[_Key], split: str) -> list[_Key]:
     """Returns keys in the order in which TFDS's own writer stores their examples: by MD5 of split and key."""
     return sorted(keys, key=lambda key: hashlib.md5(f"{split}{key}".encode()).digest())
 
@@ -62,8 +68,8 @@ def write_dataset(plan: Plan, data_dir: pathlib.Path) -> tuple[pathlib.Path, dic
     """Writes the data set below data_dir; returns its folder and {split: number of images}. One that exists stays.
 
     Everything goes to a temporary folder in data_dir that is renamed at the end, so an error or a kill leaves
-    no half data set under the final name. Raises CorruptFile for a split without examples, and RecError or OSError
-    for a full disk.
+    no half data set under the final name. Raises ConfigError where a set of another origin has the name, CorruptFile
+    for a split without examples, and RecError or OSError for a full disk.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=data_dir, prefix=".incomplete_", ignore_cleanup_errors=True) as temporary:
@@ -72,6 +78,7 @@ def write_dataset(plan: Plan, data_dir: pathlib.Path) -> tuple[pathlib.Path, dic
         written = pathlib.Path(info.data_dir)
         final = data_dir / written.relative_to(root)
         if (final / "dataset_info.json").is_file():
+            _check_origin(plan, final)
             logging.info("%s is already there; delete it to prepare it again", final)
             return final, _count(final)
         written.mkdir(parents=True, exist_ok=True)
@@ -79,11 +86,29 @@ def write_dataset(plan: Plan, data_dir: pathlib.Path) -> tuple[pathlib.Path, dic
             _write_splits(plan, info)
         except RuntimeError as error:  # array_record's own for a full disk
             raise errors.RecError(f"cannot write {final} ({error})") from error
+        if plan.origin:
+            (written / _ORIGIN_NAME).write_text(json.dumps(plan.origin), encoding="utf-8")
         final.parent.mkdir(parents=True, exist_ok=True)
         if final.is_dir():  # without dataset_info.json: the rest of somebody's interrupted preparation
             shutil.rmtree(final)
         written.rename(final)
     return final, _count(final)
+
+
+def _check_origin(plan: Plan, final: pathlib.Path) -> None:
+    """Refuses to take a set that is there for another one."""
+    if not plan.origin:
+        return
+    try:
+        there = json.loads((final / _ORIGIN_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        there = {}
+    if there != dict(plan.origin):
+        differs = [key for key, value in plan.origin.items() if not isinstance(there, dict) or there.get(key) != value]
+        raise errors.ConfigError(
+            f"{final.parent} is there already, and was made of other ones ({', '.join(differs or there)} differ): give "
+            f"another --name, or delete it"
+        )
 
 
 def _write_splits(plan: Plan, info: tfds.core.DatasetInfo) -> None:
@@ -101,4 +126,4 @@ def _write_splits(plan: Plan, info: tfds.core.DatasetInfo) -> None:
 
 
 def _count(folder: pathlib.Path) -> dict[str, int]:
-    return {split: info.num_examples for split, info in tfds.builder_from_directory(folder).info.splits.items()}
+    return {split: info.num_examples for split, info in open_builder(folder).info.splits.items()}

@@ -80,13 +80,16 @@ class SymbolStack:
             values[some] = self._popped(self._coder.decode(constriction.stream.model.Uniform(), columns))
         return values
 
-    def write_rows(self, values: np.ndarray, frequencies: np.ndarray) -> None:
-        """Pushes values [N], each under its own row of integer frequencies [N, size] out of 2^24."""
-        self._coder.encode_reverse(np.ascontiguousarray(values, np.int32), _rows(), frequencies / TOTAL)
+    def read_bits(self, ones: np.ndarray) -> np.ndarray:
+        """Pops N bits, int32 [N], each 1 with probability ones / 2^24: base.BitSource, for what LastFirst pushed."""
+        if not len(ones):
+            return np.zeros(0, np.int32)
+        return self._popped(self._coder.decode(_bit(), ones / TOTAL)).astype(np.int32)
 
-    def read_rows(self, frequencies: np.ndarray) -> np.ndarray:
-        """Pops N symbols, each under its own row of integer frequencies [N, size]; int64 [N]."""
-        return self._popped(self._coder.decode(_rows(), frequencies / TOTAL))
+    def push_bits(self, bits: np.ndarray, ones: np.ndarray) -> None:
+        """Pushes bits [N] so that `read_bits` gives them back."""
+        if len(bits):
+            self._coder.encode_reverse(np.ascontiguousarray(bits, np.int32), _bit(), ones / TOTAL)
 
     def _popped(self, values: np.ndarray) -> np.ndarray:
         self.least_words = min(self.least_words, self._coder.num_words())
@@ -95,11 +98,26 @@ class SymbolStack:
         return values.astype(np.int64)
 
 
+class LastFirst:
+    """A base.BitSink for a stack: what is written is kept, and pushed last first, so that pops go in writing order."""
+
+    def __init__(self):
+        self._runs: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def write_bits(self, bits: np.ndarray, ones: np.ndarray) -> None:
+        self._runs.append((bits, ones))
+
+    def push_on(self, stack: SymbolStack) -> None:
+        """Pushes everything that was written."""
+        for bits, ones in reversed(self._runs):
+            stack.push_bits(bits, ones)
+
+
 def _uniform(n_bits: int):
     if not 1 <= n_bits <= PRECISION:
         raise ValueError(f"uniform symbols of {n_bits} bits: 1 to {PRECISION} can be coded")
     return constriction.stream.model.Uniform(1 << n_bits)
 
 
-def _rows():
-    return constriction.stream.model.Categorical(perfect=False)
+def _bit():
+    return constriction.stream.model.Bernoulli(perfect=False)

@@ -1,7 +1,7 @@
 """Static integer probability tables: what a decoder can rebuild exactly, without a single float.
 
 A table gives every symbol 0 .. size-1 an integer frequency out of a total; a symbol costs log2(total / frequency)
-bits, and the stream (stream.py) reaches that to within 0.01%.
+bits, and the stream (queue.py) reaches that to within 0.01%.
 """
 
 import functools

@@ -13,14 +13,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from absl import logging
 
-from rec_jax.codec.container import LATENT
-from rec_jax.codec.lossless import Encoded, LosslessCodec
+from rec_jax.codec.base import Encoded
+from rec_jax.codec.container import LOSSLESS
+from rec_jax.codec.lossless import LosslessCodec
 from rec_jax.codec.tiles import cut_tile, tiles
 from rec_jax.core.errors import BitstreamMismatch, ConfigError
 from rec_jax.core.files import write_bytes_atomic
-from rec_jax.core.json_rows import read_rows, write_rows
+from rec_jax.core.rows import open_rows
 from rec_jax.core.units import bits_to_bpd
-from rec_jax.evaluate.elbo import image_elbo
+from rec_jax.evaluate.elbo import keyed_elbo, tile_keys
 
 RATES = ("elbo", "kl", "ideal_residual", "index", "side", "pixel", "header", "file")
 
@@ -45,34 +46,39 @@ def compress_images(
     batch_size: int = 16,
     seed: int = 0,
     stamp: Callable[[], dict[str, Any]] = dict,
+    progress: Callable[[int], None] = lambda n_images: None,
     numbers: Sequence[int] | None = None,
 ) -> list[dict[str, Any]]:
-    """One row per image; rows already in `path` are not measured again.
+    """One row per image; rows already in `path` are not measured again, so it must name all that they depend on.
 
-    stamp: gives what is written into a row beside the numbers (config, git hash, device); called when it is measured.
+    images: read when their batch comes.
+    stamp: gives what is written into a row beside the numbers (core.rows.make_stamp); called when it is measured.
+    progress: takes the number of images done since its last call.
     numbers: the images' numbers in their split (default 0, 1, ...).
 
     Raises BitstreamMismatch if a file does not decode to its image, ConfigError for grey images and for sides that are
-    no multiples of the tile's: their bound would count what is not in the picture.
+    no multiples of the tile's: their bound would count what is not in the picture; RecError if another process has
+    `path` open.
     """
     numbers = list(range(len(images))) if numbers is None else list(numbers)
-    rows = read_rows(path)
-    done = {row["image"]: row for row in rows}
-    left = [i for i, number in enumerate(numbers) if number not in done]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_rows(path, rows)  # without a last row that a kill cut off
-    with path.open("a", encoding="utf-8") as out:
+    with open_rows(path) as log:
+        done = {row["image"]: row for row in log.rows}
+        left = [i for i, number in enumerate(numbers) if number not in done]
         for first in range(0, len(left), batch_size):
             batch = left[first : first + batch_size]
             for row in _measure(codec, [images[i] for i in batch], [numbers[i] for i in batch], seed):
                 done[row["image"]] = row
-                out.write(json.dumps({**row, **stamp()}) + "\n")
-            out.flush()
+                log.append({**row, **stamp()})
+            progress(len(batch))
             logging.info("%d of %d images", len(images) - len(left) + first + len(batch), len(images))
     return [done[number] for number in numbers]
 
 
 def _check_whole_tiles(codec: LosslessCodec, number: int, image: np.ndarray) -> None:
+    if not codec.package.model.groups:
+        if image.ndim != 3:
+            raise ConfigError(f"image {number} is grey; the bound is of colour images")
+        return
     side = codec.tile_side(image)
     if image.ndim != 3 or image.shape[0] % side or image.shape[1] % side:
         raise ConfigError(
@@ -97,7 +103,7 @@ def _measure(codec: LosslessCodec, images, numbers, seed: int) -> Iterator[dict[
         bits = dict(zip(RATES, (elbo_bits, kl_bits, *_bits(e)), strict=True))
         rates = {f"{name}_bpd": bits_to_bpd(value, image.size) for name, value in bits.items()}
         yield {
-            "image": number, "n_dims": image.size, "file_bytes": len(e.blob), "mode": e.mode, **rates,
+            "image": number, "n_dims": image.size, "file_bytes": len(e.blob), "kind": e.kind, **rates,
             "encode_s": encode_s, "decode_s": decode_s,
         }  # fmt: skip
 
@@ -108,15 +114,18 @@ def _bits(e: Encoded) -> tuple[float, ...]:
 
 def _elbo_bits(codec: LosslessCodec, image: np.ndarray, number: int, seed: int) -> tuple[float, float]:
     """-ELBO and KL of an image in bits; a picture larger than a tile is judged tile by tile, as it is coded."""
-    side = codec.tile_side(image)
-    cuts = np.stack([cut_tile(image, tile, side) for tile in tiles(*image.shape[:2], side)])
-    elbo = image_elbo(codec.model, codec.params, cuts, [number] * len(cuts), seed, batch_size=min(len(cuts), 16))
+    cuts = image[None]
+    if codec.package.model.groups:
+        side = codec.tile_side(image)
+        cuts = np.stack([cut_tile(image, tile, side) for tile in tiles(*image.shape[:2], side)])
+    keys = tile_keys(seed, number, len(cuts))
+    elbo = keyed_elbo(codec.package.model, codec.package.float_params, cuts, keys, batch_size=min(len(cuts), 16))
     return float(elbo.elbo_bits.sum()), float(elbo.kl_bits.sum())
 
 
 def summarise(rows: Sequence[dict[str, Any]]) -> Summary:
     """Means over rows, weighted by their dimensions; the coder loss is of the images that were coded, not stored."""
-    coded = [row for row in rows if row["mode"] == LATENT]
+    coded = [row for row in rows if row["kind"] == LOSSLESS]
     rates = _mean_rates(rows)
     return Summary(
         n_images=len(rows),
@@ -134,8 +143,9 @@ def _mean_rates(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
     return {name: float(np.average([row[f"{name}_bpd"] for row in rows], weights=dims)) for name in RATES}
 
 
-def _coder_loss(rates: dict[str, float]) -> float:
-    return (rates["file"] - rates["header"] - rates["elbo"]) / rates["kl"]
+def _coder_loss(rates: dict[str, float]) -> float | None:
+    """None of a model without latents."""
+    return (rates["file"] - rates["header"] - rates["elbo"]) / rates["kl"] if rates["kl"] else None
 
 
 def format_summary(summary: Summary) -> str:

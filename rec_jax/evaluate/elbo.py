@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from rec_jax.core.prng import evaluate_key
+from rec_jax.core.prng import child_key, evaluate_key
 from rec_jax.core.units import nats_to_bits
 from rec_jax.models.base import LatentModel
 from rec_jax.models.elbo import elbo_terms
@@ -42,6 +42,16 @@ def image_elbo(
     numbers: each image's number in its split, of which its key is made, so that batches change nothing.
     """
     keys = jax.vmap(evaluate_key, (None, 0))(seed, np.asarray(list(numbers)))
+    return keyed_elbo(model, params, images, keys, batch_size)
+
+
+def tile_keys(seed: int, number: int, n_tiles: int) -> jax.Array:
+    """Keys [n_tiles] of the tiles of image `number`: their samples are independent, as those of their files are."""
+    return jax.vmap(child_key, (None, 0))(evaluate_key(seed, number), np.arange(n_tiles))
+
+
+def keyed_elbo(model: LatentModel, params: Any, images: np.ndarray, keys: jax.Array, batch_size: int = 50) -> ImageElbo:
+    """image_elbo of images, or of tiles, uint8 [N, H, W, 3], each with a key of its own; keys [N]."""
     parts = []
     for first in range(0, len(images), batch_size):
         rows = np.minimum(np.arange(first, first + batch_size), len(images) - 1)  # a last batch of the same shape

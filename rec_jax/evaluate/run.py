@@ -1,9 +1,8 @@
 """`launch.py --mode=evaluate`: the weights of a workdir, or of a model file, on a config's images, down to files."""
 
-import hashlib
+import dataclasses
 import json
-import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +10,19 @@ import jax
 import numpy as np
 from absl import logging
 
-from rec_jax.codec.calibrate import calibrate_step_counts, calibrate_weights
+from rec_jax.codec.calibrate import N_IMAGES, calibrate, calibrate_step_counts
+from rec_jax.codec.learned import Learned, configured_coder
 from rec_jax.codec.lossless import LosslessCodec
-from rec_jax.codec.model_file import find_model_path, read_model_file
-from rec_jax.codec.presets import Configured, configured_coder, preset_number, taught
-from rec_jax.coders import Coder, StepCountModel
+from rec_jax.codec.package import Package, open_package, package_of_params
+from rec_jax.coders import StepCountModel
+from rec_jax.core.errors import CorruptFile
 from rec_jax.core.files import write_bytes_atomic
-from rec_jax.data import evenly_spaced, make_source
+from rec_jax.core.rows import arrays_digest, make_stamp, program_key, row_id
+from rec_jax.data import ImageSource, evenly_spaced, make_source
 from rec_jax.evaluate.compression import Summary, compress_images, summarise, write_summary
 from rec_jax.models import make_model
 from rec_jax.train.checkpoint import restore_params
 from rec_jax.train.saved_config import read_config
-
-_CALIBRATION_IMAGES = 64
 
 
 def evaluate(config: Any, workdir: str | Path, model_name: str | None = None) -> Summary:
@@ -32,83 +31,78 @@ def evaluate(config: Any, workdir: str | Path, model_name: str | None = None) ->
     model_name: a shipped model or a model file, instead of what was trained in workdir. Either brings its
       own model section; config.model is not looked at. A model file also brings what was learned for its coder.
 
-    Writes WORKDIR/evaluate/NAME.jsonl, one row per image, and NAME.json; NAME says split, weights and coder, so that
-    other weights or another coder never share rows. A killed evaluation resumes.
+    Writes WORKDIR/evaluate/NAME.jsonl, one row per image, and NAME.json; NAME names everything that the rows depend on
+    (rec_jax.core.rows), so that other images, weights, coders or code never share rows. A killed evaluation resumes.
+    Raises RecError if another process evaluates the same.
     """
-    configured = configured_coder(config.coder)
-    if model_name:
-        stored = read_model_file(find_model_path(model_name))
-        params, model = stored.params, make_model(stored.config.model)
-        configured = taught(configured, configured_coder(stored.config.coder))
-    else:
-        params, model = restore_params(workdir), make_model(read_config(workdir).model)
     folder = Path(workdir) / "evaluate"
-    name = _run_name(config, params, configured)
-    if not (configured.step_counts and configured.weights):
-        configured = taught(configured, _learned(model, params, configured, config, folder / f"{name}.learned.json"))
-    coder, counts, weights = configured
-    codec = LosslessCodec(model, params, coder, counts, preset=preset_number(coder), weights=weights)
-    images = load_images(config.data, config.evaluate.split, config.evaluate.n_images)
-    run = provenance(coder)
+    coder, learned = configured_coder(config.coder)
+    if model_name:
+        package = open_package(model_name)
+        learned = learned if learned.shares else package.learned.for_coder(coder, package.coder)
+    else:
+        package = package_of_params(make_model(read_config(workdir).model), restore_params(workdir), coder)
+    weights_key = _weights_key(package)
+    package = dataclasses.replace(package, coder=coder, learned=learned)
+    if package.model.groups and not (learned.step_counts and learned.shares):
+        package = dataclasses.replace(package, learned=_learned(package, config, weights_key, folder))
+    codec = LosslessCodec(package, coder, fallback="raw")
+    source = make_source(config.data, config.evaluate.split)
+    path = folder / f"{_run_name(config, package, weights_key, source)}.jsonl"
     rows = compress_images(
         codec,
-        images,
-        folder / f"{name}.jsonl",
+        [source[i] for i in range(min(config.evaluate.n_images, len(source)))],
+        path,
         batch_size=config.evaluate.batch_size,
         seed=config.seed,
-        stamp=lambda: run,
+        stamp=make_stamp(coder=repr(coder)),
     )
     summary = summarise(rows)
-    write_summary(folder / f"{name}.json", summary)
-    logging.info("rows in %s", folder / f"{name}.jsonl")
+    write_summary(path.with_suffix(".json"), summary)
+    logging.info("rows in %s", path)
     return summary
 
 
-def load_images(data: Any, split: str, n_images: int) -> Sequence[np.ndarray]:
-    """The first n_images of a split ('train' or 'test') in file order."""
-    source = make_source(data, split)
-    return [source[i] for i in range(min(n_images, len(source)))]
+def source_digest(source: ImageSource | Sequence[np.ndarray]) -> str:
+    """Of the pixels of all its images, one in memory at a time: a copy that differs in one of them is another source.
+
+    Of all, not of the first n that are coded, so that n may grow and the rows stay.
+    """
+    return arrays_digest(source[i] for i in range(len(source)))
 
 
-def provenance(coder: Coder) -> dict[str, str]:
-    """What every row says of where it came from."""
-    return {
-        "coder": repr(coder),
-        "jax": jax.__version__,
-        "device": jax.devices()[0].device_kind,
-        "git": _git_hash(),
+def _weights_key(package: Package) -> dict[str, Any]:
+    return {"model": repr(package.model), "weights": arrays_digest(jax.tree.leaves(package.stored))}
+
+
+def _run_name(config: Any, package: Package, weights_key: dict[str, Any], source: ImageSource) -> str:
+    """Data set, split, and a digest of everything that the rows depend on; where images lie does not matter."""
+    key = {
+        **weights_key,
+        **program_key(),
+        "coder": repr(package.coder),  # every option, given or not
+        "learned": repr(package.learned),
+        "images": source_digest(source),
+        "seed": config.seed,
+        "batch_size": config.evaluate.batch_size,
     }
+    return f"{config.data.name.replace('/', '_')}-{config.evaluate.split}-{row_id(key)}"
 
 
-def _git_hash() -> str:
-    root = Path(__file__).resolve().parents[2]
-    try:
-        done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=root, capture_output=True, text=True)
-    except OSError:
-        return "unknown"
-    return done.stdout.strip() or "unknown"
-
-
-def _run_name(config: Any, params: Any, configured: Configured) -> str:
-    """Data set, split, and a hash of everything else that the rows depend on."""
-    data = config.data.to_dict()
-    if data["kind"] != "folder":
-        del data["data_dir"]  # where a named data set lies does not matter
-    digest = hashlib.sha256(repr((configured, sorted(data.items()), config.seed)).encode())
-    for leaf in jax.tree.leaves(params):
-        digest.update(np.ascontiguousarray(leaf))
-    return f"{config.data.name.replace('/', '_')}-{config.evaluate.split}-{digest.hexdigest()[:12]}"
-
-
-def _learned(model, params, configured: Configured, config: Mapping, path: Path) -> Configured:
-    """What training images teach the coder, kept in a file so that a resumed evaluation has the same."""
+def _learned(package: Package, config: Any, weights_key: dict[str, Any], folder: Path) -> Learned:
+    """What training images teach the coder, kept in FOLDER/learned-ID.json for a resumed evaluation."""
+    images = np.asarray(evenly_spaced(make_source(config.data, "train"), N_IMAGES))
+    coder, shares = repr(package.coder), package.learned.shares
+    key = {**weights_key, **program_key(), "coder": coder, "shares": shares, "images": arrays_digest(images)}
+    path = folder / f"learned-{row_id(key)}.json"
     if not path.exists():
-        images = evenly_spaced(make_source(config.data, "train"), _CALIBRATION_IMAGES)
-        weights = configured.weights or calibrate_weights(model, params, images)
-        counts = calibrate_step_counts(model, params, configured.coder, images, weights)
+        learned = Learned(calibrate_step_counts(package, images), shares) if shares else calibrate(package, images)
         path.parent.mkdir(parents=True, exist_ok=True)
-        learned = dict(step_counts=[vars(count) for count in counts], weights=weights)
-        write_bytes_atomic(path, json.dumps(learned).encode())
-    learned = json.loads(path.read_text(encoding="utf-8"))
-    counts = tuple(StepCountModel(**row) for row in learned["step_counts"])
-    return Configured(configured.coder, counts, tuple(map(tuple, learned["weights"])))
+        rows = dict(step_counts=[vars(count) for count in learned.step_counts], shares=learned.shares)
+        write_bytes_atomic(path, json.dumps(rows).encode())
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        counts = tuple(StepCountModel(**row) for row in rows["step_counts"])
+        return Learned(counts, tuple(map(tuple, rows["shares"])))
+    except (ValueError, KeyError, TypeError):
+        raise CorruptFile(f"{path} is damaged; delete it, and it is learned again") from None

@@ -1,47 +1,42 @@
-"""Floor 2: latent-variable models behind one interface (`base.LatentModel`)."""
+"""Floor 2: latent-variable models behind one interface (`base.LatentModel`). Importing this imports no jax."""
 
+from itertools import pairwise
 from typing import Any
 
-import jax
-import jax.numpy as jnp
-
-from rec_jax.core.errors import ConfigError, CorruptFile
-from rec_jax.core.prng import init_key
-from rec_jax.models.likelihoods import ColourMixture, Likelihood, Logistic, PixelScaleLogistic
+from rec_jax.core.errors import ConfigError
+from rec_jax.models.base import LatentModel
+from rec_jax.models.likelihoods.base import MAX_COMPONENTS, Likelihood
+from rec_jax.models.likelihoods.logistic import Logistic, PixelScaleLogistic
+from rec_jax.models.likelihoods.mixture import ColourMixture
+from rec_jax.models.likelihoods.phases import Phases
+from rec_jax.models.phases_model import PhasesModel
 from rec_jax.models.resnet_vae import Level, ResNetVAE
 
+MAX_LEVELS, MAX_LAYERS, MAX_CHANNELS, MAX_STRIDE, MAX_WINDOW = 8, 1024, 4096, 64, 15
 
-def make_model(config: Any, compute_dtype: Any = jnp.float32, unroll: bool = False) -> ResNetVAE:
+
+def make_model(config: Any) -> LatentModel:
     """The model that a config's `model` section describes.
 
     Args:
-      config: kind, levels ((stride, blocks, deterministic, stochastic), ...) finest first, likelihood, n_components.
-      compute_dtype: of the convolutions; parameters and everything between stay float32.
-      unroll: see ResNetVAE.
+      config: kind and n_components; of resnet_vae levels ((stride, blocks, deterministic, stochastic), ...), finest
+        first, and likelihood; of phases widths, spatial, n_pointwise and window (likelihoods/phases.py).
 
     Raises:
       ConfigError: naming the field, what it was and what it may be.
     """
     match config["kind"]:
         case "resnet_vae":
-            return ResNetVAE(_make_levels(config["levels"]), _make_likelihood(config), compute_dtype, unroll)
+            return ResNetVAE(_make_levels(config["levels"]), _make_likelihood(config))
+        case "phases":
+            return PhasesModel(_make_phases(config))
         case other:
-            raise ConfigError(f"model.kind={other!r} is unknown; have resnet_vae")
-
-
-def check_params(model: ResNetVAE, params: Any, name: str) -> None:
-    """CorruptFile if params, of the model file `name`, are not of the names and shapes that the model has."""
-    key = jax.eval_shape(lambda: init_key(0))
-    image = jax.ShapeDtypeStruct((1, model.stride, model.stride, 3), jnp.uint8)
-    wanted = jax.eval_shape(model.init, key, image)
-    fits = jax.tree.structure(wanted) == jax.tree.structure(params)
-    if not fits or any(a.shape != b.shape for a, b in zip(*map(jax.tree.leaves, (wanted, params)), strict=True)):
-        raise CorruptFile(f"{name}: its arrays are not those that its config describes; export the model again")
+            raise ConfigError(f"model.kind={other!r} is unknown; have resnet_vae, phases")
 
 
 def _make_levels(levels) -> tuple[Level, ...]:
     if not isinstance(levels, list | tuple) or any(
-        not isinstance(level, list | tuple) or len(level) != 4 or not all(isinstance(n, int) for n in level)
+        not isinstance(level, list | tuple) or len(level) != 4 or any(type(n) is not int for n in level)
         for level in levels
     ):
         raise ConfigError(
@@ -49,11 +44,44 @@ def _make_levels(levels) -> tuple[Level, ...]:
         )
     made = tuple(Level(*level) for level in levels)
     strides = [1] + [level.stride for level in made]
-    if not made or any(b < 1 or b % a or b == a for a, b in zip(strides, strides[1:], strict=False)):
+    if not made or any(b < 1 or b % a or b == a for a, b in pairwise(strides)):
         raise ConfigError(f"model.levels={levels!r}: strides must grow by whole factors, finest first, as in 2, 4, 8")
     if min(min(level.blocks, level.deterministic, level.stochastic) for level in made) < 1:
         raise ConfigError(f"model.levels={levels!r}: blocks and channels must be at least 1")
+    widest = max(max(level.deterministic, level.stochastic) for level in made)
+    n_layers = sum(level.blocks for level in made)
+    if len(made) > MAX_LEVELS or n_layers > MAX_LAYERS or widest > MAX_CHANNELS or strides[-1] > MAX_STRIDE:
+        raise ConfigError(
+            f"model.levels={str(levels)[:80]}: at most {MAX_LEVELS} levels, {MAX_LAYERS} blocks in all, {MAX_CHANNELS} "
+            f"channels and a stride of {MAX_STRIDE}"
+        )
     return made
+
+
+def _make_phases(config) -> Phases:
+    widths, spatial = config["widths"], config["spatial"]
+    if not all(isinstance(some, list | tuple) and all(type(n) is int for n in some) for some in (widths, spatial)) or (
+        not 1 <= len(widths) == len(spatial) <= MAX_LEVELS
+        or not all(1 <= n <= MAX_CHANNELS for n in widths)
+        or not all(0 <= n <= MAX_CHANNELS for n in spatial)
+    ):
+        raise ConfigError(
+            f"model.widths={str(widths)[:80]}, model.spatial={str(spatial)[:80]}: as many of each, finest first, up "
+            f"to {MAX_LEVELS} levels, widths of 1 to {MAX_CHANNELS}, spatial 0 (no 3x3 block) to {MAX_CHANNELS}"
+        )
+    window, n_pointwise = config["window"], config["n_pointwise"]
+    if type(window) is not int or window not in range(3, MAX_WINDOW + 1, 2):
+        raise ConfigError(f"model.window={window!r}: an odd number, 3 to {MAX_WINDOW}")
+    if type(n_pointwise) is not int or not 0 <= n_pointwise <= MAX_LEVELS:
+        raise ConfigError(f"model.n_pointwise={n_pointwise!r}: 0 to {MAX_LEVELS}")
+    return Phases(_n_components(config), tuple(widths), tuple(spatial), n_pointwise, window)
+
+
+def _n_components(config) -> int:
+    n = config["n_components"]
+    if type(n) is not int or not 1 <= n <= MAX_COMPONENTS:
+        raise ConfigError(f"model.n_components={n!r}: a mixture has 1 to {MAX_COMPONENTS}")
+    return n
 
 
 def _make_likelihood(config) -> Likelihood:
@@ -63,9 +91,7 @@ def _make_likelihood(config) -> Likelihood:
         case "pixel_scale_logistic":
             return PixelScaleLogistic()
         case "colour_mixture":
-            if config["n_components"] < 1:
-                raise ConfigError(f"model.n_components={config['n_components']}: a mixture has at least 1")
-            return ColourMixture(config["n_components"])
+            return ColourMixture(_n_components(config))
         case other:
             raise ConfigError(
                 f"model.likelihood={other!r} is unknown; have logistic, pixel_scale_logistic, colour_mixture"

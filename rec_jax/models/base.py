@@ -1,41 +1,68 @@
 """What a latent-variable model must offer; see docs/NOTATION.md for the symbols.
 
-A model owns its parameters' shapes and the order of its layers, nothing else: no coder, no seed, no EMA, no file.
-Its top-down pass is written once and takes the draw as an argument. Training, prior samples, compression and
-decompression are four different draws.
+A model is a frozen dataclass of shapes and the order of its layers, nothing else: no parameters, coder, seed, EMA or
+file. It is written once, over the methods of a *net*, which supplies the arithmetic: models/float_net.py in float32 for
+training and for what an encoder searches, exact/network.py in integers for everything that a decoder computes. Its
+top-down walk takes the draw as an argument: training, prior samples, compression and decompression are four draws.
 """
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-import jax
+from rec_jax.core.layers import Layer
+from rec_jax.models.likelihoods.base import Likelihood
 
-from rec_jax.core.gaussian import DiagGaussian
+# draw(layer, prior, hidden) -> (z, record).  prior: (loc, log scale) [B, h, w, c] each, in the net's numbers.
+# hidden: what `posterior` needs of the top-down side.  z: [B, h, w, c].  record: any pytree.
+Draw = Callable[[Layer, tuple[Any, Any], Any], tuple[Any, Any]]
 
-# draw(layer, q, p, inputs) -> (z, record).  layer: int32 [], 0 is the top.  q: posterior or None.  p: prior.
-# p, q, z: [B, h, w, c].  inputs: this layer's slice of the pytree given to `top_down`.  record: any pytree of arrays.
-Draw = Callable[[jax.Array, DiagGaussian | None, DiagGaussian, Any], tuple[jax.Array, Any]]
+
+class Group(NamedTuple):
+    """Layers of one shape, whose parameters are stacked on a first axis; a walk scans over them."""
+
+    n_layers: int
+    stride: int  # of its latents: picture side / latent side
+    channels: int
 
 
 class LatentModel(Protocol):
     """p(x, z) = p(x | z) prod_l p(z_l | z_<l) with q(z_l | x, z_<l), all diagonal Gaussians."""
 
-    n_layers: int
-    stride: int  # image height and width must be multiples of it
+    @property
+    def likelihood(self) -> Likelihood:
+        """p(x | z)."""
+        ...
 
-    def init(self, key: jax.Array, images: jax.Array) -> Any:
-        """Parameters, scaled by a first batch of images uint8 [B, H, W, 3]."""
+    @property
+    def stride(self) -> int:
+        """Sides of a picture must be multiples of it; the codec pads."""
+        ...
 
-    def infer(self, params: Any, images: jax.Array) -> Any:
-        """Bottom-up pass over images uint8 [B, H, W, 3]: what every posterior needs from x."""
+    @property
+    def encoder_only(self) -> tuple[str, ...]:
+        """Names of parameters, at any depth, that no decoder needs."""
+        ...
+
+    @property
+    def groups(self) -> list[Group]:
+        """The layers, top first; a model may have none."""
+
+    def empty_params(self) -> dict[str, Any]:
+        """The parameter tree with an empty dict for every convolution and a LayerStack for every group."""
+
+    def infer(self, net, params: dict, x: Any) -> list[Any]:
+        """Bottom-up pass over scaled pixels x [B, H, W, 3]: per group, top first, the layers' contexts, stacked."""
 
     def top_down(
-        self, params: Any, draw: Draw, *, batch: int, height: int, width: int, inference: Any = None, inputs: Any = None
+        self, net, params: dict, draw: Draw, batch: int, size: tuple[int, int], contexts=None, inputs=None
     ) -> tuple[Any, list[Any]]:
-        """Walks all layers from the top. Returns (pixel parameters, records: one stacked pytree per level).
+        """Walks all layers from the top: (what the network says of every pixel, records per group).
 
-        inference: from `infer`, else every q is None.  inputs: one pytree per level with leaves [blocks, ...].
+        size: the picture's.  contexts: from `infer`, or None.  inputs: per group, stacked, or None.
         """
 
-    def latent_shapes(self, height: int, width: int) -> list[tuple[int, int, int]]:
-        """(h, w, c) of every layer's latent, top layer first."""
+    def posterior(self, net, params: dict, hidden: Any, context: Any) -> tuple[Any, Any]:
+        """(loc, log scale) of q(z_l | x, z_<l); params of the layer. Only encoders and training call it, in float32."""
+
+    def group_params(self, params: dict, group: int) -> dict:
+        """The stacked parameters of a group's layers."""

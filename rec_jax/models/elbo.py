@@ -9,7 +9,11 @@ import numpy as np
 from rec_jax.core.gaussian import kl_nats, sample
 from rec_jax.core.prng import child_key
 from rec_jax.models.base import LatentModel
-from rec_jax.models.likelihoods import log_likelihood_nats
+from rec_jax.models.float_net import FloatNet
+from rec_jax.models.gaussians import gaussian
+from rec_jax.models.likelihoods.base import log_likelihood_nats, scale_pixels
+
+_NET = FloatNet()
 
 
 class ElboTerms(NamedTuple):
@@ -20,17 +24,19 @@ class ElboTerms(NamedTuple):
     channel_mask: np.ndarray  # bool [L, C], True where the layer has that channel
 
 
-def elbo_terms(model: LatentModel, params, images: jax.Array, key: jax.Array) -> ElboTerms:
-    """Terms of the ELBO of images uint8 [B, H, W, 3]; key draws z ~ q."""
+def elbo_terms(model: LatentModel, params, images: jax.Array, key: jax.Array, net: FloatNet = _NET) -> ElboTerms:
+    """Terms of the ELBO of images uint8 [B, H, W, 3]; key draws z ~ q.  net: its precision, scanned or not."""
     batch, height, width, _ = images.shape
 
-    def draw(layer, q, p, _):
-        return sample(child_key(key, layer), q), jnp.sum(kl_nats(q, p), axis=(1, 2))
+    def draw(layer, prior, hidden):
+        q, p = gaussian(*model.posterior(net, layer.params, hidden, layer.context)), gaussian(*prior)
+        return sample(child_key(key, layer.number), q), jnp.sum(kl_nats(q, p), axis=(1, 2))
 
-    inference = model.infer(params, images)
-    pixels, records = model.top_down(params, draw, batch=batch, height=height, width=width, inference=inference)
-    widest = max(record.shape[-1] for record in records)
-    kl = [jnp.pad(record, ((0, 0), (0, 0), (0, widest - record.shape[-1]))) for record in records]
-    channels = np.array([shape[-1] for shape in model.latent_shapes(height, width)])
-    log_likelihood = log_likelihood_nats(model.likelihood, pixels["shared"], pixels["outputs"], images)
+    contexts = model.infer(net, params, scale_pixels(images.astype(jnp.float32)))
+    outputs, records = model.top_down(net, params, draw, batch, (height, width), contexts)
+    widest = max((record.shape[-1] for record in records), default=0)
+    kl = [jnp.zeros((0, batch, widest))]
+    kl += [jnp.pad(record, ((0, 0), (0, 0), (0, widest - record.shape[-1]))) for record in records]
+    channels = np.array([group.channels for group in model.groups for _ in range(group.n_layers)], int)
+    log_likelihood = log_likelihood_nats(model.likelihood, net, params["likelihood"], outputs, images)
     return ElboTerms(log_likelihood, jnp.concatenate(kl).transpose(1, 0, 2), np.arange(widest) < channels[:, None])

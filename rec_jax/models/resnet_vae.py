@@ -4,30 +4,25 @@ Bottom-up, every block passes a mean and a log-scale per latent to the top-down 
 
     q(z_l | x, z_<l) = N(up_loc + down_loc, exp(up_log_scale + down_log_scale)^2),   p(z_l | z_<l) top-down alone.
 
-Both passes are residual: h + 0.1 f(h), ELU, 3x3, weight norm. The blocks of a level have one shape and one stacked
-parameter tree [blocks, ...]: scanned where compile time matters, unrolled where XLA's CPU convolutions inside loops
-are slow (training).
+Both passes are residual: h + 0.1 f(h), ELU, 3x3. The blocks of a level have one shape and one stacked parameter tree
+[blocks, ...]: scanned where compile time matters, unrolled where XLA's convolutions inside loops are slow (training).
 
 Differs from the paper: 5x5 stride-2 convolutions are 3x3 ones on pixel-unshuffled images (support 6x6), which every
 device runs fast; a model may have several levels of resolution, the paper's has one.
 """
 
-import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
-import flax.linen as nn
-import jax
-import jax.numpy as jnp
+import numpy as np
 
-from rec_jax.core.gaussian import DiagGaussian
-from rec_jax.core.prng import child_key
-from rec_jax.models.base import Draw
-from rec_jax.models.layers import WeightNormConv, depth_to_space, space_to_depth
-from rec_jax.models.likelihoods import Likelihood, scale_pixels
+from rec_jax.core.layers import Layer, LayerStack
+from rec_jax.models.base import Draw, Group
+from rec_jax.models.likelihoods.base import Likelihood
+from rec_jax.models.shuffle import depth_to_space, space_to_depth
 
 RESIDUAL_SCALE = 0.1
-MAX_LOG_SCALE = 6.0  # exp(+-6): a latent's scale beyond this is a diverged network, not information
 
 
 @dataclass(frozen=True)
@@ -40,200 +35,97 @@ class Level:
     stochastic: int
 
 
-class UpBlock(nn.Module):
-    """Bottom-up block: h -> (h', (loc, log_scale)) with latents' statistics [B, h, w, S]."""
-
-    level: Level
-    dtype: Any
-
-    @nn.compact
-    def __call__(self, h):
-        c, s = self.level.deterministic, self.level.stochastic
-        y = WeightNormConv(c, dtype=self.dtype, name="conv1")(nn.elu(h))
-        statistics = WeightNormConv(2 * s, init_scale=0.1, dtype=self.dtype, name="statistics")(nn.elu(y))
-        y = WeightNormConv(c, dtype=self.dtype, name="conv2")(nn.elu(y))
-        return h + RESIDUAL_SCALE * y, tuple(jnp.split(statistics, 2, axis=-1))
-
-
-class DownBlock(nn.Module):
-    """Top-down block in two halves around the draw: `prior` before it, `update` after it."""
-
-    level: Level
-    dtype: Any
-
-    def setup(self):
-        c, s = self.level.deterministic, self.level.stochastic
-        self.conv1 = WeightNormConv(c, dtype=self.dtype)
-        self.statistics = WeightNormConv(4 * s, init_scale=0.1, dtype=self.dtype)
-        self.conv2 = WeightNormConv(c, dtype=self.dtype)
-
-    def prior(self, h):
-        """h [B, h, w, C] -> (hidden, prior (loc, log_scale), what the posterior adds to the bottom-up's same pair)."""
-        hidden = nn.elu(self.conv1(nn.elu(h)))
-        p_loc, p_log_scale, r_loc, r_log_scale = jnp.split(self.statistics(hidden), 4, axis=-1)
-        return hidden, (p_loc, p_log_scale), (r_loc, r_log_scale)
-
-    def update(self, h, hidden, z):
-        """Residual update of h by the drawn z [B, h, w, S]."""
-        return h + RESIDUAL_SCALE * self.conv2(jnp.concatenate([hidden, nn.elu(z)], axis=-1))
-
-    def __call__(self, h, up):
-        hidden, p, r = self.prior(h)
-        z = up[0] + r[0]
-        return self.update(h, hidden, z)
-
-
-def _gaussian(loc, log_scale) -> DiagGaussian:
-    return DiagGaussian(loc, jnp.exp(jnp.clip(log_scale, -MAX_LOG_SCALE, MAX_LOG_SCALE)))
-
-
 @dataclass(frozen=True)
 class ResNetVAE:
-    """See the module's docstring. levels: finest first. unroll: trade compile time for CPU speed of the gradient."""
+    """See the module's docstring; base.LatentModel documents the methods. levels: finest first."""
 
     levels: tuple[Level, ...]
     likelihood: Likelihood
-    compute_dtype: Any = jnp.float32
-    unroll: bool = False
 
-    @property
-    def n_layers(self) -> int:
-        return sum(level.blocks for level in self.levels)
+    encoder_only = ("up", "down_sample", "posterior")
 
     @property
     def stride(self) -> int:
         return self.levels[-1].stride
 
-    def latent_shapes(self, height: int, width: int) -> list[tuple[int, int, int]]:
-        return [
-            (height // level.stride, width // level.stride, level.stochastic)
-            for level in reversed(self.levels)
-            for _ in range(level.blocks)
-        ]
+    @property
+    def groups(self) -> list[Group]:
+        return [Group(level.blocks, level.stride, level.stochastic) for level in reversed(self.levels)]
 
-    # ---- the two passes ----------------------------------------------------------------------------------------
+    def empty_params(self) -> dict[str, Any]:
+        def blocks(level: Level, *names: str):
+            return LayerStack({name: {} for name in names} for _ in range(level.blocks))
 
-    def infer(self, params, images):
-        """Bottom-up statistics: a list over levels, finest first, of (loc, log_scale) [blocks, B, h, w, S]."""
-        h, statistics, factors = scale_pixels(images), [], self._factors()
-        for level, block_params, conv, factor in zip(
-            self.levels, params["up"], params["down_sample"], factors, strict=True
-        ):
-            block = UpBlock(level, self.compute_dtype)
-            h = self._conv(level.deterministic).apply({"params": conv}, space_to_depth(h, factor))
-            h, stats = self._walk(
-                lambda h, p, block=block: block.apply({"params": p}, h), h, block_params, reverse=True
-            )
-            statistics.append(stats)
-        return statistics
-
-    def top_down(self, params, draw: Draw, *, batch, height, width, inference=None, inputs=None):
-        """The only place where the order of layers is written; see base.LatentModel."""
-        coarsest, n = self.levels[-1], len(self.levels)
-        shape = (batch, height // coarsest.stride, width // coarsest.stride, coarsest.deterministic)
-        h = jnp.broadcast_to(params["top"], shape)
-        records, first, factors = [], 0, self._factors()
-        for i in reversed(range(n)):
-            level = self.levels[i]
-            xs = (
-                first + jnp.arange(level.blocks),
-                params["down"][i],
-                None if inference is None else inference[i],
-                None if inputs is None else inputs[n - 1 - i],
-            )
-            h, record = self._walk(self._down_step(level, draw), h, xs)
-            records.append(record)
-            first += level.blocks
-            features = self.likelihood.n_outputs if i == 0 else self.levels[i - 1].deterministic
-            h = self._conv(features * factors[i] ** 2, i == 0).apply({"params": params["up_sample"][i]}, nn.elu(h))
-            h = depth_to_space(h, factors[i])
-        return {"shared": params["likelihood"], "outputs": h}, records
-
-    def _down_step(self, level: Level, draw: Draw):
-        block = DownBlock(level, self.compute_dtype)
-
-        def step(h, x):
-            layer, block_params, up, inputs = x
-            variables = {"params": block_params}
-            hidden, prior, r = block.apply(variables, h, method=block.prior)
-            q = None if up is None else _gaussian(up[0] + r[0], up[1] + r[1])
-            z, record = draw(layer, q, _gaussian(*prior), inputs)
-            return block.apply(variables, h, hidden, z, method=block.update), record
-
-        return step
-
-    def _walk(self, step, h, xs, reverse=False):
-        if not self.unroll:
-            return jax.lax.scan(step, h, xs, reverse=reverse)
-        length = jax.tree.leaves(xs)[0].shape[0]
-        order = reversed(range(length)) if reverse else range(length)
-        records = [None] * length
-        for i in order:
-            h, records[i] = step(h, jax.tree.map(lambda x, i=i: x[i], xs))
-        return h, jax.tree.map(lambda *leaves: jnp.stack(leaves), *records)
-
-    def _factors(self) -> list[int]:
-        strides = [1] + [level.stride for level in self.levels]
-        return [fine_to_coarse // fine for fine, fine_to_coarse in zip(strides, strides[1:], strict=False)]
-
-    def _conv(self, features: int, to_pixels: bool = False) -> WeightNormConv:
-        return WeightNormConv(features, init_scale=0.1 if to_pixels else 1.0, dtype=self.compute_dtype)
-
-    # ---- initialisation: the same two passes, each block initialised by what reaches it ---------------------------
-
-    def init(self, key, images):
-        """Data-dependent initial parameters from uint8 images [B, H, W, 3]; B of 32 or more is wise."""
-        keys = jax.random.split(key, 4)
-        x = scale_pixels(images)
-        top = 0.1 * jax.random.normal(keys[2], (self.levels[-1].deterministic,))
-        down_sample, up, ups = self._init_up(keys[:2], x)
-        down, up_sample = self._init_down(keys[3], images.shape, top, ups)
         return {
-            "top": top,
-            "likelihood": self.likelihood.init(x),
-            "down_sample": down_sample,
-            "up": up,
-            "down": down,
-            "up_sample": up_sample,
+            "top": np.zeros(self.levels[-1].deterministic, np.float32),
+            "down_sample": [{} for _ in self.levels],
+            "up": [blocks(level, "conv1", "statistics", "conv2") for level in self.levels],
+            "down": [blocks(level, "conv1", "prior", "posterior", "conv2") for level in self.levels],
+            "up_sample": [{} for _ in self.levels],
         }
 
-    def _init_up(self, keys, h):
-        samplers, stacks, statistics = [], [], []
+    # ---- bottom-up -----------------------------------------------------------------------------------------------
+
+    def infer(self, net, params, x):
+        h, contexts = x, []
         for i, (level, factor) in enumerate(zip(self.levels, self._factors(), strict=True)):
-            block = UpBlock(level, jnp.float32)
-            h = space_to_depth(h, factor)
-            h, conv = self._conv(level.deterministic).init_with_output(child_key(keys[0], i), h)
-            block_keys = jax.random.split(child_key(keys[1], i), level.blocks)
+            h = net.conv(params["down_sample"][i], space_to_depth(h, factor), level.deterministic)
 
-            def step(h, key, block=block):
-                (h, stats), variables = block.init_with_output(key, h)
-                return h, (variables["params"], stats)
+            def step(h, block, level=level):
+                return self._up_step(net, level, h, block)
 
-            h, (stack, stats) = jax.lax.scan(step, h, block_keys, reverse=True)
-            samplers.append(conv["params"])
-            stacks.append(stack)
-            statistics.append(stats)
-        return samplers, stacks, statistics
+            h, statistics = net.repeat(step, h, params["up"][i], reverse=True)
+            contexts.append(statistics)
+        return contexts[::-1]
 
-    def _init_down(self, key, image_shape, top, ups):
-        coarsest, factors = self.levels[-1], self._factors()
-        h = jnp.broadcast_to(
-            top, (image_shape[0], *(math.ceil(n / coarsest.stride) for n in image_shape[1:3]), top.shape[0])
-        )
-        stacks, samplers = [None] * len(self.levels), [None] * len(self.levels)
-        for i in reversed(range(len(self.levels))):
+    def _up_step(self, net, level: Level, h, block):
+        c, s = level.deterministic, level.stochastic
+        y = net.conv(block["conv1"], net.elu(h), c)
+        statistics = net.conv(block["statistics"], net.elu(y), 2 * s, init_scale=0.1)
+        y = net.conv(block["conv2"], net.elu(y), c)
+        return net.add_scaled(h, RESIDUAL_SCALE, y), (statistics[..., :s], statistics[..., s:])
+
+    # ---- top-down ------------------------------------------------------------------------------------------------
+
+    def top_down(self, net, params, draw: Draw, batch, size, contexts=None, inputs=None):
+        """The only place where the order of layers is written."""
+        h = net.tile(params["top"], (batch, size[0] // self.stride, size[1] // self.stride))
+        records, first, factors = [], 0, self._factors()
+        for g, i in enumerate(reversed(range(len(self.levels)))):
             level = self.levels[i]
-            block = DownBlock(level, jnp.float32)
-            block_keys = jax.random.split(child_key(key, 2 * i), level.blocks)
+            numbers = np.arange(first, first + level.blocks, dtype=np.int32)
+            layers = Layer(numbers, self.group_params(params, g), contexts and contexts[g], inputs and inputs[g])
 
-            def step(h, x, block=block):
-                h, variables = block.init_with_output(x[0], h, x[1])
-                return h, variables["params"]
+            def step(h, layer, level=level):
+                return self._down_step(net, level, draw, h, layer)
 
-            h, stacks[i] = jax.lax.scan(step, h, (block_keys, ups[i]))
-            features = self.likelihood.n_outputs if i == 0 else self.levels[i - 1].deterministic
-            conv = self._conv(features * factors[i] ** 2, i == 0)
-            h, sampler = conv.init_with_output(child_key(key, 2 * i + 1), nn.elu(h))
-            samplers[i] = sampler["params"]
-            h = depth_to_space(h, factors[i])
-        return stacks, samplers
+            h, record = net.repeat(step, h, layers)
+            records.append(record)
+            first += level.blocks
+            h = depth_to_space(self._up_sample(net, params["up_sample"][i], i, net.elu(h), factors[i]), factors[i])
+        return h, records
+
+    def _down_step(self, net, level: Level, draw: Draw, h, layer: Layer):
+        c, s = level.deterministic, level.stochastic
+        hidden = net.elu(net.conv(layer.params["conv1"], net.elu(h), c))
+        prior = net.conv(layer.params["prior"], hidden, 2 * s, init_scale=0.1)
+        z, record = draw(layer, (prior[..., :s], prior[..., s:]), hidden)
+        y = net.conv(layer.params["conv2"], net.concat([hidden, net.elu(z)]), c)
+        return net.add_scaled(h, RESIDUAL_SCALE, y), record
+
+    def _up_sample(self, net, params, i: int, h, factor: int):
+        if i == 0:
+            return net.output_conv(params, h, self.likelihood.n_outputs * factor**2, init_scale=0.1)
+        return net.conv(params, h, self.levels[i - 1].deterministic * factor**2)
+
+    def group_params(self, params, group):
+        return params["down"][len(self.levels) - 1 - group]
+
+    def posterior(self, net, params, hidden, context):
+        s = context[0].shape[-1]
+        r = net.conv(params["posterior"], hidden, 2 * s, init_scale=0.1)
+        return context[0] + r[..., :s], context[1] + r[..., s:]
+
+    def _factors(self) -> list[int]:
+        """By how much each level is coarser than the one before it, the pixels first."""
+        return [coarse // fine for fine, coarse in pairwise([1, *(level.stride for level in self.levels)])]

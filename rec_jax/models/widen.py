@@ -9,7 +9,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from rec_jax.models.likelihoods import Likelihood, Logistic
+from rec_jax.models.likelihoods.base import Likelihood
+from rec_jax.models.likelihoods.logistic import Logistic, PixelScaleLogistic
+from rec_jax.models.likelihoods.mixture import ColourMixture
 
 
 def widen(params: dict[str, Any], likelihood: Likelihood, key: jax.Array) -> dict[str, Any]:
@@ -18,7 +20,7 @@ def widen(params: dict[str, Any], likelihood: Likelihood, key: jax.Array) -> dic
     With one component per channel p(x | z) is at first exactly what it was. key: draws the directions (`v`) of the
     outputs that start at 0, so that they do not all learn the same.
     """
-    shared, sources = likelihood.from_logistic(params["likelihood"])
+    shared, sources = _sources(likelihood, params["likelihood"]["log_scale"])
     last = params["up_sample"][0]
     n_positions = last["b"].shape[0] // Logistic.n_outputs  # pixels that the convolution puts out at each position
     kept = jnp.tile(jnp.array([source is not None for source in sources]), n_positions)
@@ -31,3 +33,17 @@ def widen(params: dict[str, Any], likelihood: Likelihood, key: jax.Array) -> dic
         "b": jnp.where(kept, last["b"][old], 0.0),
     }
     return {**params, "likelihood": shared, "up_sample": [widened, *params["up_sample"][1:]]}
+
+
+def _sources(likelihood: Likelihood, log_scale: jax.Array) -> tuple[dict[str, jax.Array], list[int | None]]:
+    """The likelihood's own parameters, and for each of its outputs which of Logistic's 3 it starts as, or None."""
+    match likelihood:
+        case Logistic():
+            return {"log_scale": log_scale}, [0, 1, 2]
+        case PixelScaleLogistic():
+            return {"log_scale": log_scale}, [0, 1, 2, None, None, None]
+        case ColourMixture(n):  # components of one loc differ by their scales, over a factor of e^2
+            spread = jnp.linspace(-1.0, 1.0, n) if n > 1 else jnp.zeros(1)
+            sources = [None] * 3 * n + [0] * n + [1] * n + [2] * n + [None] * 6 * n
+            return {"log_scale": log_scale + spread, "loc": jnp.zeros(n)}, sources
+    raise TypeError(f"no way from the paper's likelihood to {likelihood!r}")

@@ -24,13 +24,17 @@ from rec_jax.core.errors import ConfigError
 from rec_jax.data.batches import batch_indices
 from rec_jax.models import make_model
 from rec_jax.models.base import LatentModel
+from rec_jax.models.float_net import FloatNet
 from rec_jax.train import parallel
+from rec_jax.train.announce import announce
 from rec_jax.train.checkpoint import Checkpoints
-from rec_jax.train.optimizers import learning_rate_schedule, make_optimizer
+from rec_jax.train.checks import check_images, check_values
+from rec_jax.train.optimizers import Schedule, learning_rate_schedule, make_optimizer
 from rec_jax.train.periodic import Evaluator, PeriodicCalls
 from rec_jax.train.saved_config import check_same_run, write_config
 from rec_jax.train.state import TrainState, create_state
 from rec_jax.train.step import compile_step, make_step
+from rec_jax.train.stop import StopRequests
 
 _INIT_IMAGES = 128  # that scale the initial parameters, in every process
 
@@ -49,29 +53,34 @@ def train(
 
     Raises:
       ConfigError: for values that cannot be trained, or other ones than the workdir was started with.
+      Stopped: after SIGTERM or SIGINT, when the checkpoint of the step that was done is saved.
       TrainingDiverged: naming the first step whose loss or gradient is not finite; the last checkpoint is good.
     """
     settings = config.train
-    _check(settings, source_train)
+    model, net = make_model(config.model), FloatNet(_compute_dtype(settings), _unroll(settings))
+    check_values(config, model.stride)
+    check_images(source_train, settings.batch_size, model.stride)
     mesh = parallel.make_mesh(settings.batch_size)
-    model = make_model(config.model, compute_dtype=_compute_dtype(settings), unroll=_unroll(settings))
     schedule = _schedule(settings)
     optimizer = make_optimizer(settings.optimizer, schedule, settings.clip_norm)
 
-    def batch(step: int) -> np.ndarray:  # step counts from 0
+    def batch(step: int) -> jax.Array:  # step counts from 0
         indices = batch_indices(config.seed, step, settings.batch_size, len(source_train))
         return parallel.make_batch(mesh, source_train, indices)
 
     position = {"seed": config.seed, "batch_size": settings.batch_size, "n_images": len(source_train)}
     with Checkpoints(workdir, settings.keep_checkpoints, position) as checkpoints:
+        announce(config, workdir, source_train, checkpoints.latest_step())
         state = _restore_or_create(config, workdir, checkpoints, model, optimizer, mesh, source_train, initial_params)
         done = int(state.step)
-        if done >= settings.n_steps:
+        if done < settings.n_steps:
+            pure = make_step(model, net, optimizer, settings.free_nats, settings.ema_decay, settings.kl_warmup_steps)
+            step = compile_step(pure, config.seed, mesh).lower(state, batch(done)).compile()
+        else:
             logging.info("%s is already at step %d of %d", workdir, done, settings.n_steps)
-            return state
-        step = make_step(model, optimizer, settings.free_nats, settings.ema_decay, settings.kl_warmup_steps)
-        step = compile_step(step, config.seed, mesh).lower(state, batch(done)).compile()
-        with PeriodicCalls(settings, workdir, done, checkpoints, schedule, mesh, evaluators) as periodic:
+        stop = StopRequests(checkpoints.preempted if jax.process_count() > 1 else None)
+        with stop, PeriodicCalls(settings, workdir, done, checkpoints, schedule, mesh, evaluators, stop) as periodic:
+            periodic.catch_up(done, state)
             for number in range(done + 1, settings.n_steps + 1):
                 state, _ = step(state, batch(number - 1))
                 state = periodic.after_step(number, state)
@@ -88,14 +97,13 @@ def _restore_or_create(
     images: np.ndarray,
     initial_params: Callable[[], Any] | None,
 ) -> TrainState:
-    """The state of the last checkpoint, if workdir has one, else a new one; writes config.json."""
+    """The state of the last intact checkpoint, if workdir has one, else a new one; writes config.json."""
     n_first = min(_INIT_IMAGES, len(images))
     first_images = images[batch_indices(config.seed, 0, n_first, len(images))]
     key = prng.init_key(config.seed)
 
     create = partial(create_state, model, optimizer)
-    last_step = checkpoints.latest_step()
-    if last_step is None:
+    if checkpoints.latest_step() is None:
         whole = parallel.replicated(mesh)
         options = training_compiler_options()
         given = initial_params() if initial_params else None
@@ -103,13 +111,13 @@ def _restore_or_create(
     else:
         check_same_run(workdir, config)
         shapes = jax.eval_shape(create, key, first_images)
-        state = checkpoints.restore(last_step, parallel.abstract_replica(mesh, shapes))
+        state = checkpoints.restore(parallel.abstract_replica(mesh, shapes))
     if parallel.is_main_process():
         write_config(workdir, config)
     return state
 
 
-def _schedule(settings: ConfigDict) -> optax.Schedule:
+def _schedule(settings: ConfigDict) -> Schedule:
     return learning_rate_schedule(
         settings.learning_rate,
         settings.warmup_steps,
@@ -141,13 +149,3 @@ def _unroll(settings: ConfigDict) -> bool:
             return False
         case other:
             raise ConfigError(f"train.unroll={other!r} is unknown; have auto, true, false")
-
-
-def _check(settings: ConfigDict, images: np.ndarray) -> None:
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3:
-        raise ConfigError(f"training images must be uint8 [N, H, W, 3], got {images.dtype} {list(images.shape)}")
-    for name in ("n_steps", "batch_size", "save_every", "log_every", "keep_checkpoints"):
-        if settings[name] < 1:
-            raise ConfigError(f"train.{name}={settings[name]} must be at least 1")
-    if settings.batch_size > len(images):
-        raise ConfigError(f"train.batch_size={settings.batch_size} is more than the {len(images)} training images")

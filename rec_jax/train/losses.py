@@ -5,8 +5,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from rec_jax.core.arrays import AnyArray
 from rec_jax.models.base import LatentModel
 from rec_jax.models.elbo import elbo_terms
+from rec_jax.models.float_net import FloatNet
 
 
 class LossParts(NamedTuple):
@@ -16,7 +18,7 @@ class LossParts(NamedTuple):
     kl_nats_per_dim: jax.Array  # [], sum over layers
 
 
-def free_bits_kl_nats(kl_nats: jax.Array, channel_mask: jax.Array, free_nats: float) -> jax.Array:
+def free_bits_kl_nats(kl_nats: jax.Array, channel_mask: AnyArray, free_nats: float) -> jax.Array:
     """sum_{l, c} max(mean over the batch of KL_{l, c}, free_nats): a channel costs nothing below free_nats.
 
     kl_nats: [B, L, C], summed over positions.  channel_mask: [L, C], False where a layer has no such channel.
@@ -29,6 +31,7 @@ def free_bits_kl_nats(kl_nats: jax.Array, channel_mask: jax.Array, free_nats: fl
 def negative_elbo(
     params: Any,
     model: LatentModel,
+    net: FloatNet,
     images: jax.Array,
     key: jax.Array,
     free_nats: float,
@@ -36,10 +39,10 @@ def negative_elbo(
 ) -> tuple[jax.Array, LossParts]:
     """The loss in nats per dimension (KL weighted, free bits applied), and the terms of the plain ELBO.
 
-    images: uint8 [B, H, W, 3].  key: draws z ~ q(z | x).  Dimensions are H * W * 3.
+    net: how it is computed.  images: uint8 [B, H, W, 3].  key: draws z ~ q(z | x).  Dimensions are H * W * 3.
     """
     n_dims = images[0].size
-    terms = elbo_terms(model, params, images, key)
+    terms = elbo_terms(model, params, images, key, net)
     distortion = -jnp.mean(terms.log_likelihood_nats)
     loss = distortion + kl_weight * free_bits_kl_nats(terms.kl_nats, terms.channel_mask, free_nats)
     kl = jnp.mean(jnp.sum(terms.kl_nats, axis=(1, 2)))

@@ -1,11 +1,15 @@
 """Adamax and Adam with warm-up, decay and gradient clipping."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import jax
 import jax.numpy as jnp
 import optax
 
 from rec_jax.core.errors import ConfigError
+
+Schedule = Callable[[Any], jax.Array]  # count of updates -> learning rate
 
 
 def learning_rate_schedule(
@@ -15,7 +19,7 @@ def learning_rate_schedule(
     cosine_steps: int,
     decay_steps: Sequence[int] = (),
     decay_factor: float = 1.0,
-) -> optax.Schedule:
+) -> Schedule:
     """count -> learning rate of update count (from 0): a linear warm-up times a decay.
 
     piecewise: decay_factor ^ #{s in decay_steps: s <= count}.  cosine: (1 + cos(pi count / cosine_steps)) / 2,
@@ -38,7 +42,7 @@ def learning_rate_schedule(
     return rate
 
 
-def make_optimizer(optimizer: str, schedule: optax.Schedule, clip_norm: float | None) -> optax.GradientTransformation:
+def make_optimizer(optimizer: str, schedule: Schedule, clip_norm: float | None) -> optax.GradientTransformation:
     """Adamax or Adam after clipping the gradient's global norm to clip_norm (None or 0: no clipping).
 
     The gradient is that of the loss in nats per dimension.

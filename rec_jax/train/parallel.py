@@ -63,7 +63,12 @@ def batch_sharding(mesh: Mesh) -> NamedSharding:
 def make_batch(mesh: Mesh, images: np.ndarray, indices: np.ndarray) -> jax.Array:
     """images[indices] as one sharded uint8 [B, H, W, 3]; a process reads only the rows of its own devices."""
     shape = (len(indices), *images.shape[1:])
-    return jax.make_array_from_callback(shape, batch_sharding(mesh), lambda rows: images[indices[rows[0]]])
+
+    def part(place: tuple[slice, ...] | None) -> np.ndarray:
+        assert place is not None, "every device of this process holds rows"
+        return images[indices[place[0]]]
+
+    return jax.make_array_from_callback(shape, batch_sharding(mesh), part)
 
 
 def local_copy(tree: Any) -> Any:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import optax
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
@@ -13,7 +12,9 @@ from rec_jax.core.errors import TrainingDiverged
 from rec_jax.train import parallel
 from rec_jax.train.checkpoint import Checkpoints
 from rec_jax.train.metrics import no_totals, summarise
+from rec_jax.train.optimizers import Schedule
 from rec_jax.train.state import TrainState
+from rec_jax.train.stop import Stopped, StopRequests
 from rec_jax.train.writers import MetricsWriter, NoWriter, Progress
 
 # (step, ema_params on one local device) -> (name, value) ...; called in every process, written by the main one
@@ -23,7 +24,7 @@ Evaluator = Callable[[int, Any], Iterable[tuple[str, float]]]
 class PeriodicCalls:
     """Decides after every step what is due; a context that owns the run's writers.
 
-    settings: the config's train section.  start: the restored step.
+    settings: the config's train section.  start: the restored step.  stop: tells when the run shall end.
     """
 
     def __init__(
@@ -32,13 +33,14 @@ class PeriodicCalls:
         workdir: str | Path,
         start: int,
         checkpoints: Checkpoints,
-        schedule: optax.Schedule,
+        schedule: Schedule,
         mesh: Mesh,
         evaluators: Iterable[Evaluator],
+        stop: StopRequests,
     ):
         self._settings, self._workdir = settings, workdir
         self._checkpoints, self._schedule = checkpoints, schedule
-        self._evaluators = tuple(evaluators)
+        self._evaluators, self._stop = tuple(evaluators), stop
         self._empty_totals = jax.jit(no_totals, out_shardings=parallel.replicated(mesh))
         main = parallel.is_main_process()
         self._writer = MetricsWriter(workdir, start) if main else NoWriter()
@@ -51,26 +53,41 @@ class PeriodicCalls:
         self._progress.close()
         self._writer.close()
 
+    def catch_up(self, step: int, state: TrainState) -> None:
+        """The evaluation of the restored step, if the run was stopped before it was done."""
+        due = step and _due(step, self._settings.n_steps, self._settings.evaluate_every)
+        if due and self._evaluators and not self._writer.has_row(step, "evaluate"):
+            with self._progress.pause(), self._stop.at_once():
+                self._evaluate(step, state)
+            if self._stop.asked:
+                raise Stopped(self._stop.asked, step)
+
     def after_step(self, step: int, state: TrainState) -> TrainState:
         """Logs, evaluates and saves, in this order: when a checkpoint is on the disk, so are the rows up to it.
 
         Raises:
+          Stopped: if the run shall end; the step is saved.
           TrainingDiverged: if a step since the last call had a loss or gradient that is not finite.
         """
-        settings, last = self._settings, step == self._settings.n_steps
+        settings = self._settings
         log, evaluate, save = (
-            last or (every and step % every == 0)
+            _due(step, settings.n_steps, every)
             for every in (settings.log_every, settings.evaluate_every, settings.save_every)
         )
-        if log or evaluate or save:
+        stopped = self._stop.reached(step)
+        if log or evaluate or save or stopped:
             self._check_finite(state)
         if log:
             state = self._log(step, state)
         with self._progress.pause():
-            if evaluate and self._evaluators:
-                self._evaluate(step, state)
-            if save:
+            if evaluate and self._evaluators and not stopped:
+                with self._stop.at_once():
+                    self._evaluate(step, state)
+            stopped = stopped or self._stop.asked
+            if save or stopped:
                 self._checkpoints.save(state)
+        if stopped:
+            raise Stopped(stopped, step)
         return state
 
     def _check_finite(self, state: TrainState) -> None:
@@ -94,4 +111,10 @@ class PeriodicCalls:
     def _evaluate(self, step: int, state: TrainState) -> None:
         params = parallel.local_copy(state.ema_params)
         pairs = [pair for evaluator in self._evaluators for pair in evaluator(step, params)]
-        self._writer.write(step, "evaluate", {name: float(value) for name, value in pairs})
+        values = {name: float(value) for name, value in pairs}
+        self._writer.write(step, "evaluate", values)
+        self._progress.show_evaluation(step, values)
+
+
+def _due(step: int, last: int, every: int) -> bool:
+    return step == last or bool(every and step % every == 0)

@@ -18,6 +18,7 @@ _FREE_SECTIONS = ("coder", "evaluate")
 _FREE_FIELDS = (
     "data.data_dir",
     "data.split_test",
+    "data.patch_test",
     "train.n_steps",
     "train.log_every",
     "train.evaluate_every",
@@ -40,15 +41,19 @@ def read_config(workdir: str | Path) -> ConfigDict:
 
     Raises:
       MissingFile: if workdir has no config.json.
-      CorruptFile: if it is not JSON.
+      CorruptFile: if it is no JSON of a config.
     """
     path = Path(workdir) / FILE_NAME
     if not path.is_file():
         raise MissingFile(f"{path} does not exist: {workdir} is no training workdir; train it first")
     try:
-        return ConfigDict(with_tuples(json.loads(path.read_text()))).lock()
-    except json.JSONDecodeError as error:
-        raise CorruptFile(f"{path} is not valid JSON ({error}): restore it or start in another --workdir") from error
+        values = json.loads(path.read_bytes())
+        if not isinstance(values, dict) or not isinstance(values.get("model"), dict):
+            raise ValueError("no sections")
+        return ConfigDict(with_tuples(values)).lock()
+    except (ValueError, TypeError, RecursionError) as error:
+        reason = one_line(error)[:100]
+        raise CorruptFile(f"{path} is not valid JSON ({reason}): restore it or start in another --workdir") from error
 
 
 def check_same_run(workdir: str | Path, config: ConfigDict) -> None:

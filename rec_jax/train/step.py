@@ -11,6 +11,7 @@ from jax.sharding import Mesh
 from rec_jax.core import prng
 from rec_jax.core.compilation import training_compiler_options
 from rec_jax.models.base import LatentModel
+from rec_jax.models.float_net import FloatNet
 from rec_jax.train.losses import kl_weight_schedule, negative_elbo
 from rec_jax.train.metrics import Totals, merge
 from rec_jax.train.parallel import batch_sharding, replicated
@@ -30,16 +31,17 @@ def ema_update(ema_params: Any, params: Any, count: jax.Array, decay: float) -> 
 
 def make_step(
     model: LatentModel,
+    net: FloatNet,
     optimizer: optax.GradientTransformation,
     free_nats: float,
     ema_decay: float,
     kl_warmup_steps: int = 0,
 ) -> Step:
-    """The step as a pure function; batch is uint8 [B, H, W, 3] and key draws its posterior samples."""
+    """The step as a pure function, computed by net; batch is uint8 [B, H, W, 3] and key draws its posterior samples."""
 
     def step(state: TrainState, batch: jax.Array, key: jax.Array) -> tuple[TrainState, Totals]:
         (loss, parts), gradients = jax.value_and_grad(negative_elbo, has_aux=True)(
-            state.params, model, batch, key, free_nats, kl_weight_schedule(state.step, kl_warmup_steps)
+            state.params, model, net, batch, key, free_nats, kl_weight_schedule(state.step, kl_warmup_steps)
         )
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
@@ -53,7 +55,7 @@ def make_step(
     return step
 
 
-def compile_step(step: Step, seed: int, mesh: Mesh) -> Callable[[TrainState, jax.Array], tuple[TrainState, Totals]]:
+def compile_step(step: Step, seed: int, mesh: Mesh) -> jax.stages.Wrapped:
     """(state, batch) -> (state, metrics): jitted, state donated and replicated, batch sharded over the mesh.
 
     The key is a function of the seed and state.step; the random bits do not depend on the sharding.

@@ -4,13 +4,14 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 import tensorboardX
 from tqdm import tqdm
 
+from rec_jax.core.errors import CorruptFile
 from rec_jax.core.json_rows import read_rows, write_rows
 
 ROWS_NAME = "metrics.jsonl"
@@ -27,7 +28,8 @@ class MetricsWriter:
     def __init__(self, workdir: str | Path, restored_step: int):
         path, events = Path(workdir) / ROWS_NAME, Path(workdir) / "tensorboard"
         path.parent.mkdir(parents=True, exist_ok=True)
-        rows = [row for row in read_rows(path) if row["step"] <= restored_step]
+        rows = [row for row in _whole_rows(path) if row["step"] <= restored_step]
+        self._written = {(row["step"], row["kind"]) for row in rows}
         write_rows(path, rows)
         self._file = path.open("a")
         shutil.rmtree(events, ignore_errors=True)
@@ -39,6 +41,10 @@ class MetricsWriter:
         """Ends both files."""
         self._file.close()
         self._events.close()
+
+    def has_row(self, step: int, kind: str) -> bool:
+        """Whether a row of the step was there before this process."""
+        return (step, kind) in self._written
 
     def write(self, step: int, kind: str, values: dict[str, float]) -> None:
         """Appends one row; kind is train or evaluate and prefixes the scalars' names."""
@@ -53,11 +59,26 @@ class MetricsWriter:
                 self._events.add_scalar(f"{row['kind']}/{name}", value, row["step"], walltime=row["unix_time"])
 
 
+def _whole_rows(path: Path) -> list[dict]:
+    rows = read_rows(path)
+    for number, row in enumerate(rows, 1):
+        if not isinstance(row, dict) or not all(name in row for name in ("step", "kind", "unix_time")):
+            raise CorruptFile(f"{path}: line {number} is damaged; delete that line")
+        numbers = [value for name, value in row.items() if name != "kind"]
+        if not isinstance(row["kind"], str) or not all(isinstance(value, int | float) for value in numbers):
+            raise CorruptFile(f"{path}: line {number} is damaged; delete that line")
+    return rows
+
+
 class NoWriter:
     """Stands for MetricsWriter in the processes that write nothing."""
 
     def close(self) -> None:
         """Nothing to end."""
+
+    def has_row(self, step: int, kind: str) -> bool:
+        """Says that nothing is missing."""
+        return True
 
     def write(self, step: int, kind: str, values: dict[str, float]) -> None:
         """Drops the row."""
@@ -78,7 +99,7 @@ class Progress:
             self._bar.close()
 
     @contextmanager
-    def pause(self) -> Iterator[None]:
+    def pause(self) -> Generator[None]:
         """Time spent inside does not count as training."""
         entered = time.perf_counter()
         yield
@@ -104,6 +125,13 @@ class Progress:
         else:
             left_s = (self._n_steps - step) * self._batch_size / speed
             sys.stderr.write(f"step {step}/{self._n_steps}: {text}, {_duration(left_s)} left\n")
+            sys.stderr.flush()
+
+    def show_evaluation(self, step: int, values: dict[str, float]) -> None:
+        """Shows a row of kind evaluate."""
+        if self._show:
+            text = ", ".join(f"{name} {value:.4f}" for name, value in values.items())
+            tqdm.write(f"step {step}/{self._n_steps}: {text}", file=sys.stderr)
             sys.stderr.flush()
 
 

@@ -5,9 +5,10 @@ import dataclasses
 import jax
 import numpy as np
 import pytest
-from tiny_codec import MODEL_ID, smooth_image, tiny_codec
+from tiny_codec import MODEL_ID, smooth_image, tiny_package
 
-from rec_jax.codec.bits_back import BinnedWalks, BitsBackCodec
+from rec_jax.codec import bits_back
+from rec_jax.codec.bits_back import BitsBackCodec
 from rec_jax.codec.bits_back_bins import BinnedPosterior, bin_centres, bin_edges
 from rec_jax.codec.bits_back_costs import evaluate_chain
 from rec_jax.codec.bits_back_message import files_of_words, words_of_files
@@ -33,13 +34,17 @@ def random_words(n, seed=0):
 
 @pytest.fixture(scope="module")
 def codec():
-    tiny = tiny_codec()
-    return BitsBackCodec(tiny.model, tiny.params, MODEL_ID)
+    return BitsBackCodec(tiny_package())
+
+
+def other(codec, **fields):
+    """The codec of another package."""
+    return dataclasses.replace(codec, package=dataclasses.replace(codec.package, **fields))
 
 
 @pytest.fixture(scope="module")
 def images():
-    return np.stack([smooth_image(32, 32, seed) for seed in range(24)])
+    return np.stack([smooth_image(32, 32, seed) for seed in range(10)])
 
 
 @pytest.fixture(scope="module")
@@ -61,22 +66,24 @@ def test_a_chain_comes_back_with_its_start(codec, images, chain):
 
 def test_the_net_rate_is_near_the_elbo(codec, images, chain):
     """Means over seeds, since both are one draw of z per image."""
-    elbo = np.mean([image_elbo(codec.model, codec.params, images, range(24), s).elbo_bits.mean() for s in range(4)])
-    starts = [random_words(codec.enough_words(32, 32), seed) for seed in range(3)]
+    model, params = codec.package.model, codec.package.float_params
+    elbo = np.mean([image_elbo(model, params, images, range(10), s).elbo_bits.mean() for s in range(3)])
+    starts = [random_words(codec.enough_words(32, 32), seed) for seed in range(2)]
     net = np.mean([codec.encode_chain(images, start).net_bits for start in starts])
     assert abs(net / elbo - 1) < 0.01
 
 
 def test_a_decoder_that_compiled_for_itself_agrees(codec, images, chain):
-    for walk in (BinnedWalks.infer, BinnedWalks.posteriors, BinnedWalks.pixels):
-        walk.clear_cache()
+    for function in (bits_back.infer, bits_back.posterior):
+        function.clear_cache()
     np.testing.assert_array_equal(codec.decode_chain(chain.blob)[0], images)
 
 
 def test_pictures_that_no_model_expects(codec):
     rng = np.random.default_rng(0)
     images = np.stack([rng.integers(0, 256, (32, 32, 3), np.uint8), np.zeros((32, 32, 3), np.uint8)])
-    broken = dataclasses.replace(codec, params=jax.tree.map(lambda x: np.full_like(x, np.nan), codec.params))
+    stored = codec.package.stored
+    broken = other(codec, stored=stored | {"down_sample": jax.tree.map(lambda x: x * np.nan, stored["down_sample"])})
     for one in (codec, broken):
         chain = one.encode_chain(images, random_words(one.enough_words(32, 32)))
         np.testing.assert_array_equal(one.decode_chain(chain.blob)[0], images)
@@ -103,8 +110,9 @@ def test_the_shortest_start_is_enough_and_no_longer_than_needed(codec, images):
 
 def test_costs_of_one_image_include_its_initial_bits(codec, images):
     files = [bytes([i]) * 40 + random_words(20, i).tobytes() for i in range(8)]
-    cost = evaluate_chain(codec, images[:8], files)
-    n_dims = sum(int(np.prod(shape)) for shape in codec.model.latent_shapes(32, 32))
+    cost = evaluate_chain(codec, images[:6], files)
+    n_dims = codec.n_dims(32, 32)
+    assert n_dims == 16 * 16 + 8 * 8
     net = cost.net_bits
     for image in cost.images:
         assert image.single_random_bits > codec.bin_bits * n_dims  # all bins in full
@@ -145,7 +153,7 @@ def test_frequencies_are_the_posteriors_mass():
     posterior = BinnedPosterior(q, 8, 18)
     first, sizes = posterior.interval(np.arange(256), slice(0, 1))
     assert first[0] == 0 and sizes.sum() == 2**18
-    centres = bin_centres(8).astype(np.float64)
+    centres = bin_centres(8) / 2**12
     mean = (sizes * centres).sum() / 2**18
     assert abs(mean - 0.4) < 1e-2 and abs(np.sqrt((sizes * (centres - mean) ** 2).sum() / 2**18) - 0.3) < 1e-2
     assert np.all(np.diff(bin_edges(8)) > 0)
@@ -179,15 +187,29 @@ def blob(codec, images):
 
 def test_another_model_or_precision_is_refused_by_name(codec, blob):
     with pytest.raises(WrongModel, match=f"{MODEL_ID:04x}.*0001"):
-        dataclasses.replace(codec, model_id=1).decode_chain(blob)
+        other(codec, model_id=1).decode_chain(blob)
     with pytest.raises(WrongModel, match=r"\(12, 18\); this codec has \(12, 16\)"):
         dataclasses.replace(codec, posterior_bits=16).decode_chain(blob)
 
 
 def test_other_weights_never_give_a_picture(codec, blob):
-    params = jax.tree.map(lambda x: x + np.float32(0.05), codec.params)
-    with pytest.raises(BitstreamMismatch, match="jax"):
-        dataclasses.replace(codec, params=params).decode_chain(blob)
+    stored = codec.package.stored
+    for part in ("top", "down_sample"):  # of the exact walk, and of the posteriors
+        changed = jax.tree.map(lambda x: (x * 1.05).astype(x.dtype), stored[part])
+        with pytest.raises(BitstreamMismatch, match="decode it where it was written"):
+            other(codec, stored=stored | {part: changed}).decode_chain(blob)
+
+
+def test_the_network_is_walked_once_an_image(codec, images, monkeypatch):
+    """So that the time grows with the depth, not with its square."""
+    walks, posteriors, top_down = [], [], type(codec.package.model).top_down
+    monkeypatch.setattr(type(codec.package.model), "top_down", lambda *a: walks.append(0) or top_down(*a))
+    original = bits_back.posterior
+    monkeypatch.setattr(bits_back, "posterior", lambda *a: posteriors.append(0) or original(*a))
+    chain = codec.encode_chain(images[:2], random_words(codec.enough_words(32, 32)))
+    assert (len(walks), len(posteriors)) == (2, 4)  # two images; two layers each
+    codec.decode_chain(chain.blob)
+    assert (len(walks), len(posteriors)) == (4, 8)
 
 
 def test_latents_that_the_posterior_never_gives_are_damage(codec):
@@ -199,21 +221,23 @@ def test_latents_that_the_posterior_never_gives_are_damage(codec):
 def test_damage_is_refused(codec, blob):
     """Whichever byte it is: each decides over the pixels, over the start, or is under the CRC alone."""
     rng = np.random.default_rng(0)
-    for place in [*range(22), len(blob) - 1, *rng.integers(22, len(blob), 20)]:
+    for place in [*range(20), len(blob) - 1, *rng.integers(20, len(blob), 20)]:
         damaged = bytearray(blob)
         damaged[place] ^= 1 << rng.integers(8)
         with pytest.raises(RecError):
             codec.decode_chain(bytes(damaged))
-    for length in (0, 5, 18, len(blob) // 2, len(blob) - 4, len(blob) - 1):
+    for length in (0, 5, 16, len(blob) // 2, len(blob) - 4, len(blob) - 1):
         with pytest.raises(RecError):
             codec.decode_chain(blob[:length])
     with pytest.raises(UnsupportedVersion, match="version 9"):
         codec.decode_chain(blob[:1] + b"\x09" + blob[2:])
+    with pytest.raises(UnsupportedVersion, match="version 1; this program reads 2"):
+        codec.decode_chain(blob[:1] + b"\x01" + blob[2:])
 
 
 def test_forged_sizes_are_refused_before_anything_is_decoded(codec, blob):
     with pytest.raises(CorruptFile, match="cannot hold an image of 65532 x 65532"):
-        codec.decode_chain(blob[:10] + (65532).to_bytes(2, "little") * 2 + blob[14:])
+        codec.decode_chain(blob[:8] + (65532).to_bytes(2, "little") * 2 + blob[12:])
 
 
 @pytest.mark.parametrize("shape", [(32, 32, 3), (1, 30, 32, 3), (0, 32, 32, 3), (1, 32, 32, 4)])

@@ -1,110 +1,170 @@
-"""Files from the past and from other processes: they decode, or are refused by name; never other pixels.
+"""Files from the past, of every shipped model and preset: they decode to the pixels that went in, on every machine.
 
-REGENERATE_GOLDEN=1 rewrites golden.json after a wanted change of the format.
+REGENERATE_GOLDEN=1 rewrites golden.json after a wanted change of the format or of a model.
 """
 
+import base64
 import dataclasses
 import json
 import os
-import platform
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_codec import digest, smooth_image
+from tiny_codec import CODER, digest, smooth_image, tiny_codec
 
-from rec_jax.codec import container
+from rec_jax.codec import container, decode, load_codec, shipped_models
+from rec_jax.codec.container import EMBEDDED, LOSSLESS
+from rec_jax.codec.fallback import LZMA, PNG, RAW, WEBP
+from rec_jax.codec.presets import PRESETS, preset_coder, preset_number
+from rec_jax.coders import make_layer_coder
 
 HERE = Path(__file__).parent
 GOLDEN = HERE / "golden.json"
 IMAGE = smooth_image(24, 32)
+TINY = {
+    "tiny/colour": IMAGE,
+    "tiny/grey 16": smooth_image(9, 14, depth=16)[..., 1].copy(),
+    "tiny/18 tiles": smooth_image(3, 17 * 64 + 5),
+}
+BEAM = dict(kind="beam_search", omega=5.0, epsilon=0.2, n_beams=4, block_size=100)
+SHIPPED = [f"{model}/{preset}" for model in shipped_models() for preset in PRESETS]
+NOISE = np.random.Generator(np.random.Philox(0)).integers(0, 256, (5, 7, 3), np.uint8)
+EMBEDDED_FILES = {f"embedded {kind}": kind for kind in (RAW, WEBP, PNG, LZMA)}
 
 
-def vector_units() -> str:
-    """What XLA's code for this machine may differ by: float results are promised for one kind of device."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0].split()
-    except (OSError, IndexError):
-        flags = []
-    return " ".join([platform.machine(), *sorted(f for f in flags if f.startswith(("avx", "fma", "amx")))])
+def embedded(method: int) -> bytes:
+    """A file of that classical format, whichever is smallest."""
+    from rec_jax.codec import fallback
+
+    pack = {RAW: lambda x: x.tobytes(), WEBP: fallback._pack_webp, PNG: fallback._pack_png, LZMA: fallback._pack_lzma}
+    return container.pack(container.image_header(NOISE, EMBEDDED, method), pack[method](NOISE))
 
 
-def without_floats(codec):
-    """The codec with a last layer that puts out its offsets alone: what it decodes rests on integers and tables."""
-    params = dict(codec.params, up_sample=[dict(p, g=np.zeros_like(p["g"])) for p in codec.params["up_sample"]])
-    return dataclasses.replace(codec, params=params)
+def entry(blob: bytes, image: np.ndarray) -> dict[str, str]:
+    return {"file": base64.b64encode(blob).decode(), "pixels": digest(image)}
 
 
-@pytest.fixture(scope="module")
-def golden(tiny):
-    if os.environ.get("REGENERATE_GOLDEN"):
-        files = {"floats": tiny.compress(IMAGE).hex(), "integers": without_floats(tiny).compress(IMAGE).hex()}
-        GOLDEN.write_text(json.dumps({"vector_units": vector_units(), **files}, indent=1) + "\n")
-    return json.loads(GOLDEN.read_text())
+def regenerated() -> dict[str, dict[str, str]]:
+    tiny = tiny_codec(fallback="none")
+    files = {name: entry(tiny.compress(image), image) for name, image in TINY.items()}
+    files["tiny/beam search"] = entry(beam_codec().compress(IMAGE), IMAGE)
+    files |= {name: entry(embedded(method), NOISE) for name, method in EMBEDDED_FILES.items()}
+    for name in SHIPPED:
+        image = smooth_image(12, 20)
+        codec = dataclasses.replace(load_codec(*name.split("/")), fallback="none")
+        files[name] = entry(codec.compress(image), image)
+    return files
 
 
-def same_floats(golden) -> bool:
-    header, _ = container.unpack(bytes.fromhex(golden["floats"]))
-    return header.runtime == container.current_runtime() and golden["vector_units"] == vector_units()
+def beam_codec():
+    return tiny_codec(fallback="none", **BEAM)
 
 
-def test_the_golden_file_has_latents_and_names_its_writer(golden):
-    for name in ("floats", "integers"):
-        header, _ = container.unpack(bytes.fromhex(golden[name]))
-        assert (header.mode, header.shape) == (container.LATENT, IMAGE.shape)
-        assert container.runtime_name(header.runtime).startswith("jax 0.")
+if os.environ.get("REGENERATE_GOLDEN"):
+    GOLDEN.write_text(json.dumps(regenerated(), indent=1) + "\n")
+FILES = {name: (base64.b64decode(e["file"]), e["pixels"]) for name, e in json.loads(GOLDEN.read_text()).items()}
 
 
-def test_the_golden_file_without_floats_decodes_everywhere(tiny, golden):
-    np.testing.assert_array_equal(without_floats(tiny).decompress(bytes.fromhex(golden["integers"])), IMAGE)
+def test_every_model_and_preset_has_a_golden_file():
+    assert FILES.keys() == {*TINY, *EMBEDDED_FILES, *SHIPPED, "tiny/beam search"}
 
 
-def test_the_golden_image_is_what_it_was(golden):
-    header, _ = container.unpack(bytes.fromhex(golden["floats"]))
-    assert header.pixel_crc32 == container.pixel_crc32(IMAGE)
+@pytest.mark.parametrize("name", SHIPPED)
+def test_files_of_the_shipped_models_decode_to_their_pixels(name):
+    blob, pixels = FILES[name]
+    header, _ = container.unpack(blob)
+    assert (header.kind, header.method >> 4) == (LOSSLESS, list(PRESETS).index(name.split("/")[1]))
+    assert digest(decode(blob)) == pixels
 
 
-def decode_elsewhere(folder, files, n_threads):
-    """Lines that tiny_codec.py prints for files, in a new process that may use so many processors."""
-    paths = []
-    for number, blob in enumerate(files):
-        paths.append(folder / f"{n_threads}-{number}.rec")
-        paths[-1].write_bytes(blob)
+@pytest.mark.parametrize("name", [*TINY, "tiny/beam search"])
+def test_files_of_other_coders_and_kinds_of_picture_decode_to_their_pixels(tiny, name):
+    codec = beam_codec() if name == "tiny/beam search" else tiny
+    blob, pixels = FILES[name]
+    assert container.unpack(blob)[0].kind == LOSSLESS
+    assert digest(codec.decompress(blob)) == pixels
 
-    program = (
-        "import sys, os; os.sched_setaffinity(0, eval(sys.argv[1])); import tiny_codec; tiny_codec.main(sys.argv[2:])"
-    )
-    processors = str(sorted(os.sched_getaffinity(0))[:n_threads])
+
+@pytest.mark.parametrize("name", EMBEDDED_FILES)
+def test_embedded_files_decode_to_their_pixels(name):
+    blob, pixels = FILES[name]
+    header, _ = container.unpack(blob)
+    assert (header.kind, header.method) == (EMBEDDED, EMBEDDED_FILES[name])
+    assert digest(decode(blob)) == pixels
+
+
+WITHOUT_JAX = """
+import sys
+sys.modules["jax"] = sys.modules["flax"] = None  # importing them raises
+import base64, json
+import rec_jax
+from rec_jax.codec import decode
+from tiny_codec import digest, tiny_codec
+files = json.load(sys.stdin)
+for name, blob in files.items():
+    blob = base64.b64decode(blob)
+    print(digest(tiny_codec().decompress(blob) if name.startswith("tiny") else decode(blob)))
+try:
+    tiny_codec().compress(__import__("numpy").zeros((4, 4, 3), "uint8"))
+except ImportError:
+    print("no encoder")
+"""
+
+
+def in_a_new_process(program: str, stdin: str) -> list[str]:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(HERE.parents[1]), str(HERE)])}
     result = subprocess.run(
-        [sys.executable, "-c", program, processors, *map(str, paths)],
-        env=environment, capture_output=True, text=True, timeout=300, check=True,
-    )  # fmt: skip
-    return result.stdout.split()
+        [sys.executable, "-c", program], input=stdin, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout.splitlines()
+
+
+def test_every_kind_of_file_decodes_without_jax():
+    names = ["tiny/colour", "tiny/grey 16", "tiny/18 tiles", *EMBEDDED_FILES, "cifar10-small/fast", "photos-small/irec"]
+    files = {name: base64.b64encode(FILES[name][0]).decode() for name in names}
+    printed = in_a_new_process(WITHOUT_JAX, json.dumps(files))
+    assert printed == [*(FILES[name][1] for name in names), "no encoder"]
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system cannot restrict a process")
-@pytest.mark.parametrize("n_threads", [1, 2])
-def test_files_of_a_batch_and_the_golden_file_decode_in_a_new_process(tiny, golden, tmp_path, n_threads):
-    """Replay: whatever batch the encoder worked in, one image in a process of its own has the same floats."""
-    images = [smooth_image(32, 32, seed) for seed in range(5)] + [smooth_image(33, 65)]
-    files = [e.blob for e in tiny.encode(images)]
-    assert all(container.unpack(blob)[0].mode == container.LATENT for blob in files)
-    *decoded, old = decode_elsewhere(tmp_path, [*files, bytes.fromhex(golden["floats"])], n_threads)
-    assert decoded == [digest(image) for image in images]
-    allowed = {digest(IMAGE)} if same_floats(golden) else {digest(IMAGE), "BitstreamMismatch"}
-    assert old in allowed
+def test_files_of_a_batch_decode_in_a_new_process_on_one_processor(tiny):
+    images = [smooth_image(32, 32, seed) for seed in range(5)]
+    files = {f"tiny/{i}": base64.b64encode(e.blob).decode() for i, e in enumerate(tiny.encode(images))}
+    program = "import os; os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])\n" + WITHOUT_JAX
+    assert in_a_new_process(program, json.dumps(files))[:-1] == [digest(image) for image in images]
 
 
-def test_the_golden_file_decodes_here(tiny, golden):
-    blob = bytes.fromhex(golden["floats"])
-    if same_floats(golden):
-        np.testing.assert_array_equal(tiny.decompress(blob), IMAGE)
-        return
-    try:
-        np.testing.assert_array_equal(tiny.decompress(blob), IMAGE)
-    except container.BitstreamMismatch as error:
-        header, _ = container.unpack(blob)
-        assert container.runtime_name(header.runtime) in str(error)
+# ---- presets -----------------------------------------------------------------------------------------------------
+
+LEARNED = {"step_counts", "laws"}  # what export teaches a coder, and what only schedule="matched" uses
+
+
+def test_the_presets_are_what_they_were():
+    tree = dict(
+        kind="tree", n_candidates=16, n_beams=4096, sequence_length=4096, rate=1.0, spacing=1.5, block_size=65_536,
+        max_nats=16_384.0,
+    )  # fmt: skip
+    irec = dict(
+        kind="beam_search", omega=3.0, epsilon=0.2, n_beams=20, block_size=1000, max_nats=2048.0, schedule="power",
+        rate=None,
+    )  # fmt: skip
+    best = tree | dict(n_beams=32_768, sequence_length=16_384)
+    assert {"fast": tree | dict(n_beams=512), "default": tree, "best": best, "irec": irec} == {**PRESETS}
+    assert list(PRESETS) == ["fast", "default", "best", "irec"]  # the places are in files
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_spells_every_option_of_its_coder(name):
+    """So that a changed default cannot change what a file means."""
+    coder = preset_coder(name)
+    options = {field.name for field in dataclasses.fields(coder)} - LEARNED
+    assert options | {"kind"} == set(PRESETS[name])
+    assert preset_number(coder) == list(PRESETS).index(name)
+
+
+def test_a_coder_that_no_preset_names_is_custom():
+    assert preset_number(make_layer_coder(CODER)) == 15

@@ -3,45 +3,40 @@
 import json
 import os
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ml_collections import ConfigDict
 
 from rec_jax.codec import model_file
 from rec_jax.core.errors import ConfigError, CorruptFile, MissingFile, UnsupportedVersion, WrongModel
+from tests.fuzzing import n_examples
 
 PARAMS = {
-    "levels": {"0": {"kernel": np.arange(24, dtype=np.float32).reshape(2, 3, 4) / 7, "bias": np.zeros(3, np.float32)}},
+    "levels": [
+        {"w": np.arange(-12, 12, dtype=np.int16).reshape(2, 3, 4), "bits": np.int8([5, -3])},
+        {"b": np.int32([7])},
+    ],
+    "up": {"0": {"kernel": np.arange(24, dtype=np.float32).reshape(2, 3, 4) / 7, "bias": np.zeros(3, np.float32)}},
     "log_scale": np.float32(-2.5).reshape(()),
 }
-CONFIG = ConfigDict(
-    dict(
-        seed=0,
-        model=dict(kind="resnet_vae", levels=((2, 24, 160, 32), (4, 1, 8, 8)), likelihood="logistic", empty=()),
-        train=dict(
-            learning_rate=1e-3,
-            n_steps=500_000,
-            decay_steps=(50_000,),
-            unroll="auto",
-            clip_norm=None,
-            ema=True,
-        ),
-    )
-).lock()
+CONFIG = dict(
+    seed=0,
+    model=dict(kind="resnet_vae", levels=((2, 24, 160, 32), (4, 1, 8, 8)), likelihood="logistic", empty=()),
+    train=dict(
+        learning_rate=1e-3, n_steps=500_000, decay_steps=(50_000,), unroll="auto", clip_norm=None, ema=True,
+    ),
+)  # fmt: skip
 
 
 def assert_trees_equal(a, b):
-    assert a.keys() == b.keys()
-    for key in a:
-        if isinstance(a[key], dict):
-            assert_trees_equal(a[key], b[key])
-        else:
-            np.testing.assert_array_equal(a[key], b[key])
-            assert b[key].dtype == np.float32 and b[key].shape == np.shape(a[key])
+    assert jax.tree.structure(a) == jax.tree.structure(b)
+    for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
+        np.testing.assert_array_equal(x, y)
+        assert (x.dtype, x.shape) == (y.dtype, y.shape)
 
 
 def test_round_trip(tmp_path):
@@ -49,9 +44,7 @@ def test_round_trip(tmp_path):
     written_id = model_file.write_model_file(path, PARAMS, CONFIG)
     read = model_file.read_model_file(path)
     assert_trees_equal(PARAMS, read.params)
-    assert read.config == CONFIG and read.config.is_locked and read.config.model.is_locked
-    assert read.config.model.levels == ((2, 24, 160, 32), (4, 1, 8, 8)) and read.config.model.empty == ()
-    assert isinstance(read.config.train.learning_rate, float) and isinstance(read.config.seed, int)
+    assert read.config == CONFIG and repr(read.config) == repr(CONFIG)  # types and tuples too
     assert read.model_id == written_id == model_file.read_model_id(path)
     assert 0 <= read.model_id < 2**16
 
@@ -71,9 +64,7 @@ def test_same_content_same_bytes(tmp_path):
     ids = {model_file.write_model_file(tmp_path / "m", dict(reversed(PARAMS.items())), CONFIG) for _ in range(20)}
     ids.add(model_file.write_model_file(tmp_path / "m", PARAMS, CONFIG))
     assert len(ids) == 1
-    with CONFIG.copy_and_resolve_references().unlocked() as other:
-        other.seed = 1
-    assert model_file.write_model_file(tmp_path / "m", PARAMS, other) not in ids
+    assert model_file.write_model_file(tmp_path / "m", PARAMS, CONFIG | {"seed": 1}) not in ids
 
 
 plain = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text(max_size=5)
@@ -81,14 +72,13 @@ values = st.recursive(plain, lambda x: st.lists(x, max_size=3).map(tuple), max_l
 sections = st.dictionaries(st.sampled_from(["alpha", "beta", "gamma"]), values)
 
 
-@settings(deadline=None)
+@settings(max_examples=n_examples(40))
 @given(st.dictionaries(st.sampled_from(["data", "model", "train"]), sections | plain))
 def test_any_plain_config_comes_back_equal(tmp_path_factory, config):
-    config = ConfigDict(config).lock()
     path = tmp_path_factory.mktemp("m") / "m"
     model_file.write_model_file(path, {"a": np.zeros(1, np.float32)}, config)
     read = model_file.read_model_file(path).config
-    assert read.to_dict() == config.to_dict() and repr(read.to_dict()) == repr(config.to_dict())
+    assert read == config and repr(read) == repr(config)
 
 
 @pytest.mark.parametrize(
@@ -98,10 +88,10 @@ def test_any_plain_config_comes_back_equal(tmp_path_factory, config):
         ({"a/b": np.zeros(1)}, CONFIG, "float32", "without '/'"),
         ({0: np.zeros(1)}, CONFIG, "float32", "strings"),
         ({"a": {}}, CONFIG, "float32", "group a is empty"),
-        ({"a": np.zeros(1, np.int32)}, CONFIG, "float32", "keeps floats"),
+        ({"a": np.zeros(1, np.int64)}, CONFIG, "float32", "keeps floats, int8, int16, int32"),
         ({"a": np.array([np.nan], np.float32)}, CONFIG, "float32", "parameter a is not finite"),
         ({"a": np.array([1e5], np.float32)}, CONFIG, "float16", "not finite in float16; write float32"),
-        (PARAMS, ConfigDict({"x": np.float32(1)}), "float32", "plain values"),
+        (PARAMS, {"x": np.float32(1)}, "float32", "plain values"),
     ],
 )
 def test_what_cannot_be_written(tmp_path, params, config, dtype, words):
@@ -120,7 +110,7 @@ def test_truncated(tmp_path, share):
         model_file.read_model_file(path)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=n_examples(100))
 @given(st.data())
 def test_damage_is_an_error_or_another_id(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("m") / "m"
@@ -143,11 +133,11 @@ def test_foreign_files(tmp_path):
         (safetensors.numpy.save({"a": np.zeros(2)}), CorruptFile, "no rec_jax model"),
         (with_entry("{"), CorruptFile, "config inside is damaged"),
         (with_entry("[]"), CorruptFile, "config inside is damaged"),
-        (with_entry('{"format": 1, "config": 3}'), CorruptFile, "config inside is damaged"),
-        (with_entry('{"format": 2, "config": {}}'), UnsupportedVersion, "version 2"),
-        (with_entry('{"format": 1, "config": {}}', {"a": np.zeros(2)}), CorruptFile, "array a is float64"),
-        (with_entry('{"format": 1, "config": {}}', {"a": F, "a/b": F}), CorruptFile, "inside another"),
-        (with_entry('{"format": 1, "config": {}}', {"a": F, "a/b/c": F}), CorruptFile, "inside another"),
+        (with_entry('{"format": 2, "config": 3}'), CorruptFile, "config inside is damaged"),
+        (with_entry('{"format": 3, "config": {}}'), UnsupportedVersion, "version 3"),
+        (with_entry('{"format": 2, "config": {}}', {"a": np.zeros(2)}), CorruptFile, "array a is float64"),
+        (with_entry('{"format": 2, "config": {}}', {"a": F, "a/b": F}), CorruptFile, "inside another"),
+        (with_entry('{"format": 2, "config": {}}', {"a": F, "a/b/c": F}), CorruptFile, "inside another"),
     ]
     for data, error, words in cases:
         path.write_bytes(data)
@@ -170,7 +160,7 @@ def test_one_metadata_entry_and_readable_names(tmp_path):
     """Any safetensors reader can open the file."""
     model_file.write_model_file(tmp_path / "m", PARAMS, CONFIG)
     with safetensors.safe_open(tmp_path / "m", "numpy") as file:
-        assert set(file.keys()) == {"levels/0/kernel", "levels/0/bias", "log_scale"}
+        assert {"levels/[0]/w", "levels/[1]/b", "up/0/kernel", "log_scale"} <= set(file.keys())
         assert json.loads(file.metadata()["rec_jax"])["config"]["model"]["levels"][0] == [2, 24, 160, 32]
 
 

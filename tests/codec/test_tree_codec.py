@@ -1,21 +1,20 @@
 """The codec with the coder of its presets: a channel's weights, smaller blocks, and streams that nobody wrote."""
 
-import dataclasses
-
 import jax
 import numpy as np
 import pytest
-from tiny_codec import MODEL_ID, smooth_image, tiny_codec
+from tiny_codec import MODEL_ID, smooth_image, tiny_codec, with_package
 
 from rec_jax.codec import container
-from rec_jax.codec.calibrate import calibrate_step_counts, calibrate_weights
-from rec_jax.codec.container import CUSTOM_PRESET, LATENT, Header
-from rec_jax.codec.latents import SEED
+from rec_jax.codec.calibrate import calibrate, calibrate_shares
+from rec_jax.codec.container import LOSSLESS, Header
+from rec_jax.codec.learned import Learned
+from rec_jax.codec.presets import CUSTOM_PRESET
 from rec_jax.coders import StepCountModel
 from rec_jax.coders.tree.groups import MAX_WEIGHT
 from rec_jax.coders.tree.outliers import MAX_OUTLIERS, Outliers, outlier_symbols
-from rec_jax.core.errors import BitstreamMismatch, CorruptFile, RecError
-from rec_jax.entropy.stream import SymbolWriter
+from rec_jax.core.errors import CorruptFile, RecError
+from rec_jax.entropy.queue import SymbolWriter
 from rec_jax.models.elbo import elbo_terms
 
 WEIGHTS = ((1, 90, 5), (40, 2))  # of the coarse layer and the fine one, which differ in their channels
@@ -25,7 +24,7 @@ CODER = dict(kind="tree", n_beams=16, sequence_length=64, block_size=4096, max_n
 
 @pytest.fixture(scope="module")
 def codec():
-    return dataclasses.replace(tiny_codec(((2, 1, 4, 2), (4, 1, 4, 3)), **CODER), weights=WEIGHTS)
+    return tiny_codec(((2, 1, 4, 2), (4, 1, 4, 3)), fallback="none", learned=Learned(shares=WEIGHTS), **CODER)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +33,7 @@ def blob(codec):
 
 
 def test_round_trip_and_the_parts_are_the_file(codec, blob):
-    assert container.unpack(blob)[0].split == 0
+    assert container.unpack(blob)[0].method == CUSTOM_PRESET << 4
     np.testing.assert_array_equal(codec.decompress(blob), IMAGE)
     e = codec.encode([IMAGE])[0]
     parts = e.header_bits + e.index_bits + e.side_bits + e.pixel_bits
@@ -42,16 +41,16 @@ def test_round_trip_and_the_parts_are_the_file(codec, blob):
 
 
 def test_a_reader_of_other_weights_gets_no_picture(codec, blob):
-    with pytest.raises((BitstreamMismatch, CorruptFile)):
-        dataclasses.replace(codec, weights=((1, 90, 5), (2, 40))).decompress(blob)
+    with pytest.raises(CorruptFile):
+        with_package(codec, learned=Learned(shares=((1, 90, 5), (2, 40)))).decompress(blob)
 
 
 def test_an_overflow_is_answered_by_smaller_blocks():
-    """The layer's 19 nats are too many for one block, and not for each of two."""
-    codec = tiny_codec(((4, 1, 4, 3),), **CODER | {"max_nats": 14.0})
-    codec = dataclasses.replace(codec, step_counts=(), weights=WEIGHTS[:1], allow_stored=False)
+    """The layer's 47 nats are too many for one block, and not for each of two."""
+    learned = Learned(shares=WEIGHTS[:1])
+    codec = tiny_codec(((4, 1, 4, 3),), fallback="none", learned=learned, **CODER | {"max_nats": 36.0})
     blob = codec.compress(IMAGE)
-    assert container.unpack(blob)[0].split == 5
+    assert container.unpack(blob)[0].method & 15 == 5
     np.testing.assert_array_equal(codec.decompress(blob), IMAGE)
 
 
@@ -61,7 +60,7 @@ def forged(codec, outliers: Outliers) -> bytes:
     for values, table in zip(*outlier_symbols(outliers), strict=True):
         writer.write(values, table)
     stream = writer.getvalue() + np.random.default_rng(0).bytes(4000)
-    return container.pack(Header(24, 32, False, LATENT, 0, CUSTOM_PRESET, 0, MODEL_ID, 0), stream)
+    return container.pack(Header(24, 32, False, 8, LOSSLESS, CUSTOM_PRESET << 4, MODEL_ID, 0), stream)
 
 
 @pytest.mark.parametrize("dims", ["all one", "falling"])
@@ -90,10 +89,12 @@ def test_mutated_files_never_give_other_pixels(codec, blob):
 
 def test_weights_are_the_mean_nats_of_a_channels_dims(codec):
     images = np.stack([smooth_image(32, 32, seed) for seed in range(5)])
-    weights = calibrate_weights(codec.model, codec.params, images)
-    assert weights == calibrate_weights(codec.model, codec.params, images)
+    weights, package = calibrate_shares(codec.package, images), codec.package
+    assert weights == calibrate_shares(package, images)
     assert [len(row) for row in weights] == [3, 2]
-    kl = np.asarray(elbo_terms(codec.model, codec.params, images, jax.random.key(0)).kl_nats).mean(0)  # [L, C]
+    kl = np.asarray(elbo_terms(package.model, package.float_params, images, jax.random.key(0)).kl_nats).mean(
+        0
+    )  # [L, C]
     expected = [64 * kl[0] / 8**2, 64 * kl[1, :2] / 16**2]
     for row, wanted in zip(weights, expected, strict=True):
         np.testing.assert_allclose(row, np.clip(wanted, 1, MAX_WEIGHT), rtol=0.1, atol=1.0)
@@ -101,5 +102,5 @@ def test_weights_are_the_mean_nats_of_a_channels_dims(codec):
 
 def test_one_image_is_enough_to_learn_from(codec):
     images = smooth_image(32, 32)[None]
-    counts = calibrate_step_counts(codec.model, codec.params, codec.coder, images, WEIGHTS, seed=SEED)
-    assert all(isinstance(count, StepCountModel) for count in counts) and len(counts) == 2
+    learned = calibrate(codec.package, images)
+    assert list(map(type, learned.step_counts)) == 2 * [StepCountModel] and list(map(len, learned.shares)) == [3, 2]

@@ -9,14 +9,20 @@ import pytest
 from scipy import integrate, stats
 
 from rec_jax.coders import BeamSearchCoder, StepCountModel, make_coder
-from rec_jax.coders.blocks import block_shape, cut, join, map_sorted, permutation
-from rec_jax.coders.irec.beam_search import _signs, log_ratio_coefficients
+from rec_jax.coders.batching import map_sorted
+from rec_jax.coders.blocks import block_shape, cut, join, permutation
+from rec_jax.coders.irec.codebook import signs
 from rec_jax.coders.irec.even_steps import even_steps
-from rec_jax.coders.irec.variance_schedule import LAWS, LawModel, choose_law, fit_laws, law_share, power_share
+from rec_jax.coders.irec.laws import LAWS, LawModel, fit_laws
+from rec_jax.coders.irec.search import choose_steps, log_ratio_coefficients
+from rec_jax.coders.irec.variance_schedule import choose_law, law_share, power_share
+from rec_jax.coders.keys import as_words
+from rec_jax.coders.step_codes import StepCode
 from rec_jax.core.errors import ConfigError
 from rec_jax.core.gaussian import DiagGaussian
 from rec_jax.core.prng import child_key, coder_key
-from rec_jax.entropy.stream import SymbolReader, SymbolWriter
+from rec_jax.entropy.queue import SymbolReader, SymbolWriter
+from rec_jax.exact.threefry import Key
 
 STANDARD = DiagGaussian(jnp.zeros(1), jnp.ones(1))
 
@@ -76,11 +82,11 @@ def test_auxiliary_variables_sum_to_the_prior(counts):
 
 def test_beams_see_different_candidates():
     paths = jax.vmap(child_key, (None, 0))(coder_key(0), np.arange(20))
-    signs = np.asarray(_signs(paths, 1000))
-    assert set(np.unique(signs)) == {-1.0, 1.0}
-    agreement = signs @ signs.T / 1000 - np.eye(20)
+    flips = np.asarray(signs(as_words(paths), 1000, jnp))
+    assert set(np.unique(flips)) == {-1, 1}
+    agreement = flips @ flips.T / 1000 - np.eye(20)
     assert np.abs(agreement).max() < 0.2  # 5 sigma of independent signs is 0.16
-    assert abs(signs.mean()) < 0.05
+    assert abs(flips.mean()) < 0.05
 
 
 @pytest.fixture(scope="module")
@@ -113,13 +119,13 @@ def test_more_candidates_and_more_beams_come_nearer(sent):
 def test_bias_of_the_second_moment_falls(sent):
     greedy, candidates, beams = (abs(sent[setting][1] - 1.0) for setting in ((0.0, 1), (0.5, 1), (0.2, 20)))
     assert greedy > 0.2  # measured: 0.25
-    assert candidates < 0.1 and beams < 0.1  # 0.07 and 0.07
+    assert candidates < 0.15 and beams < 0.15  # over 768 targets 0.09 and 0.09, standard error of 64 targets: 0.02
 
 
 def test_numbers_of_steps():
     coder = BeamSearchCoder(omega=3.0, max_nats=60.0)
     kl = jnp.float32([0.0, 1.4, 1.6, 3.0, 3.1, 59.0, 60.0, -1e-6])
-    np.testing.assert_array_equal(coder.choose_steps(None, kl), [0, 0, 1, 1, 2, 20, 20, 0])
+    np.testing.assert_array_equal(choose_steps(coder, None, kl), [0, 0, 1, 1, 2, 20, 20, 0])
     assert coder.max_steps == 20
     assert (coder.n_candidates, BeamSearchCoder(epsilon=0.0).n_candidates) == (36, 20)
 
@@ -292,12 +298,11 @@ def test_a_lone_block_takes_the_steps_of_least_loss(kl_nats, steps):
 ])  # fmt: skip
 def test_blocks_are_equal_and_small_enough(n_dims, block_size, shape):
     assert block_shape(n_dims, block_size) == shape
-    order = permutation(coder_key(0), n_dims)
-    assert sorted(np.asarray(order)) == list(range(n_dims))
+    assert sorted(permutation(n_dims)) == list(range(n_dims))
     values = np.arange(n_dims, dtype=np.float32)
-    blocks = cut(values, order, shape, -1.0)
-    assert (np.asarray(blocks) == -1.0).sum() == shape[0] * shape[1] - n_dims
-    np.testing.assert_array_equal(join(blocks, order), values)
+    blocks = cut(values, shape, -1.0, np)
+    assert (blocks == -1.0).sum() == shape[0] * shape[1] - n_dims
+    np.testing.assert_array_equal(join(blocks, n_dims), values)
 
 
 @pytest.mark.parametrize("n_tasks", [1, 5, 8, 19])
@@ -339,3 +344,11 @@ def test_unknown_kinds_and_options_are_named():
         make_coder("beam_search", omgea=3.0)
     with pytest.raises(ConfigError, match="no option 'omega'"):
         make_coder("index", omega=3.0)
+
+
+def test_a_block_that_overflowed_has_the_shared_draw():
+    """An encoder walks on with it before the picture is answered in another way."""
+    coder, keys = BeamSearchCoder(n_beams=2), Key(np.uint32([1]), np.uint32([2]))
+    codes = [StepCode(np.array([[n]]), np.zeros((1, 1, coder.max_steps), np.uint32)) for n in (-1, 0)]
+    overflowed, empty = (coder.units(keys, code, 40, None, np) for code in codes)
+    np.testing.assert_array_equal(overflowed, empty)

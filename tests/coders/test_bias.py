@@ -9,7 +9,7 @@ from rec_jax.coders import make_coder
 from rec_jax.core.gaussian import DiagGaussian
 from rec_jax.core.prng import child_key, coder_key
 
-N_CALLS = 4000
+N_CALLS = 12_000  # 4,000 leave a distance of 0.02 uncertain by half
 KNOBS = {
     "index": [dict(selection="sampled", epsilon=0.0, extra_nats=x) for x in (0.0, 0.75, 1.5)],
     "ordered": [dict(epsilon=0.0, extra_nats=x) for x in (0.0, 0.75, 1.5)],
@@ -28,7 +28,7 @@ def distances(kind, mu, rho):
         codes, info = jax.device_get(jax.jit(jax.vmap(coder.encode, (0, None, None)))(keys, q, p))
         assert not info.overflow.any()
         z = np.asarray(jax.jit(jax.vmap(coder.decode, (0, None, 0)))(keys, p, codes))[:, 0]
-        bits = [coder.index_bits(jax.tree.map(lambda x, i=i: x[i], codes)) for i in range(0, N_CALLS, 20)]
+        bits = [coder.index_bits(jax.tree.map(lambda x, i=i: x[i], codes)) for i in range(0, N_CALLS, 60)]
         found.append((stats.kstest((z - mu) / rho, "norm").statistic, np.mean(bits)))
     return zip(*found, strict=True)
 
@@ -39,7 +39,7 @@ def test_the_bias_falls_as_the_knob_grows(kind, mu, rho):
     distance, _ = distances(kind, mu, rho)
     few, some, many = distance
     assert some < 0.6 * few and many < 0.6 * some
-    assert many < 0.06
+    assert many < 0.075  # ordered at (2.2, 0.4) has 0.06 over 60,000 calls; 12,000 leave 0.005 open
 
 
 def test_more_candidates_cost_an_ordered_index_next_to_nothing():

@@ -1,5 +1,7 @@
 """Greedy rejection on ever smaller intervals: what is left over, and depths as the algorithm says, in float64."""
 
+import itertools
+
 import jax
 import numpy as np
 import pytest
@@ -25,7 +27,7 @@ def test_what_is_left_over_on_an_interval_is_its_integral(mu, rho, level):
         return max(stats.norm.pdf(z, mu, rho) - level * stats.norm.pdf(z), 0.0)
 
     ends = [-np.inf, *(mu + rho * np.float64([-1.1, 0.2, 0.3])), np.inf]
-    for low, high in zip(ends, ends[1:], strict=False):
+    for low, high in itertools.pairwise(ends):
         expected, _ = integrate.quad(integrand, max(low, mu - 9 * rho), min(high, mu + 9 * rho), limit=200)
         assert left_over(target, omega, low, high) == pytest.approx(expected, rel=1e-4, abs=1e-6)
 

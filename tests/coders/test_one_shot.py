@@ -8,7 +8,7 @@ from rec_jax.coders import make_coder
 from rec_jax.core.errors import CoderOverflow, ConfigError
 from rec_jax.core.gaussian import DiagGaussian
 from rec_jax.core.prng import child_key, coder_key
-from rec_jax.entropy.stream import SymbolReader, SymbolWriter
+from rec_jax.entropy.queue import SymbolReader, SymbolWriter
 
 CODERS = {
     "index sampled": (make_coder("index", selection="sampled"), 3),

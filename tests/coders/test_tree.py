@@ -9,18 +9,26 @@ import numpy as np
 import pytest
 
 from rec_jax.coders import StepCountModel, make_coder
-from rec_jax.coders.tree.codebook import first_path, replay, sequence, windows_of
+from rec_jax.coders.keys import as_words
+from rec_jax.coders.paths import first_path, follow
+from rec_jax.coders.tree.codebook import replay, sequence, windows_of
 from rec_jax.coders.tree.coder import TreeCode, TreeCoder
-from rec_jax.coders.tree.groups import MAX_WEIGHT, make_groups
-from rec_jax.coders.tree.outliers import MAX_OUTLIERS, Outliers, find_outliers, outlier_symbols, recentre
+from rec_jax.coders.tree.encoder import choose_steps
+from rec_jax.coders.tree.groups import MAX_WEIGHT, group_of_dims
+from rec_jax.coders.tree.outliers import MAX_OUTLIERS, Outliers, outlier_symbols
 from rec_jax.coders.tree.rates import level_table, offered_steps
+from rec_jax.coders.tree.recentre import find_outliers, recentre
 from rec_jax.coders.tree.search import BLOCKS, _select, _window_scores, search
-from rec_jax.core.errors import ConfigError
+from rec_jax.core.errors import CoderOverflow, ConfigError
 from rec_jax.core.gaussian import DiagGaussian, kl_nats, log_ratio
 from rec_jax.core.prng import child_key, coder_key
 from rec_jax.core.units import nats_to_bits
+from rec_jax.exact.arithmetic import FRACTION_BITS
+from rec_jax.exact.threefry import Key, child
 
 KEY = coder_key(3)
+WORDS = as_words(KEY)
+CURVATURE = round(1.5**2 / 1.386 * 2**16)  # of numbers of steps 1.5 apart, at ln 4 nats a step
 
 
 def make_target(rng, n_dims, nats, shape=0.2):
@@ -36,27 +44,41 @@ def standard(n_dims):
 
 
 def equal_weights(n_dims):
-    return jnp.ones(n_dims, jnp.int32)
+    return np.ones(n_dims, np.int32)
+
+
+def starts_of(group_of, max_steps):
+    """Group k is dims starts[k] to starts[k + 1]."""
+    return np.searchsorted(group_of, np.arange(max_steps + 1)).astype(np.int32)
+
+
+def _floats(units):
+    """Units of 2^-12 as numbers."""
+    return np.asarray(units, np.float64) * 2.0**-FRACTION_BITS
+
+
+def one_block(words: Key) -> Key:
+    """A key as a batch of one block's."""
+    return Key(words.first[None], words.second[None])
 
 
 @pytest.mark.parametrize(("n_dims", "n_steps"), [(1, 0), (1, 5), (7, 3), (50, 50), (50, 7), (5, 90), (128, 11)])
 def test_groups_hold_every_dim_once(n_dims, n_steps):
-    groups = make_groups(equal_weights(n_dims), n_steps, 100, n_candidates=16, length=4096)
+    members = group_of_dims(equal_weights(n_dims), np.int32(n_steps), n_candidates=16, length=4096, xp=np)
     lead = min(max(n_steps - 1, 0), 2)
-    sizes = np.diff(np.asarray(groups.starts))[: max(n_steps, 1)]
-    assert sizes.sum() == n_dims and not sizes[:lead].any()
+    sizes = np.bincount(members, minlength=max(n_steps, 1))
+    assert len(sizes) == max(n_steps, 1) and sizes.sum() == n_dims and not sizes[:lead].any()
     assert sizes[lead:].max() - sizes[lead:].min() <= 1
-    members = np.asarray(groups.group_of)
-    np.testing.assert_array_equal(np.bincount(members, minlength=len(sizes)), sizes)
     assert np.all(np.diff(members) >= 0)
+    on_device = group_of_dims(jnp.asarray(equal_weights(n_dims)), jnp.int32(n_steps), 16, 4096, jnp)
+    np.testing.assert_array_equal(on_device, members)
 
 
 @pytest.mark.parametrize("largest", [3, MAX_WEIGHT])
 def test_groups_hold_equal_weights_as_nearly_as_whole_dims_allow(largest):
     rng = np.random.default_rng(0)
     weights = rng.integers(1, largest, 60_000, endpoint=True).astype(np.int32)
-    groups = make_groups(jnp.asarray(weights), 1000, 1000, n_candidates=2, length=64)
-    sums = np.bincount(np.asarray(groups.group_of), weights, minlength=1000)
+    sums = np.bincount(group_of_dims(weights, np.int32(1000), 2, 64, np), weights, minlength=1000)
     full = sums[sums > 0]
     assert len(full) == 1000 - 5
     assert np.abs(full[:-1] - weights.sum() / 995).max() <= 2 * largest
@@ -66,20 +88,26 @@ def test_groups_hold_equal_weights_as_nearly_as_whole_dims_allow(largest):
     ("m", "length", "lead"), [(16, 4096, 2), (4, 4096, 5), (64, 4096, 1), (65, 4096, 0), (2, 64, 5)]
 )
 def test_the_empty_steps_lead_to_as_many_paths_as_there_are_windows(m, length, lead):
-    assert int(make_groups(equal_weights(100), 50, 60, m, length).group_of[0]) == lead
+    assert int(group_of_dims(equal_weights(100), np.int32(50), m, length, np)[0]) == lead
 
 
 def test_replay_reads_the_windows_that_the_path_names():
     n_dims, n_steps, m, length = 40, 3, 4, 64
-    indices = jnp.array([2, 0, 3, 1], jnp.uint32)  # the last lies beyond n_steps
-    z = np.asarray(replay(KEY, n_steps, indices, equal_weights(n_dims), m, length))
-    groups, path = make_groups(equal_weights(n_dims), n_steps, 4, m, length), first_path(KEY)
+    indices, words = np.array([2, 0, 3, 1], np.uint32), jax.tree.map(np.asarray, WORDS)  # one index beyond n_steps
+    begun = first_path(one_block(words), np), np.array([n_steps]), indices[None]
+    block = one_block(words), follow(*begun, np), *begun[1:], equal_weights(n_dims)[None]
+    z = replay(*block, m, length, np)[0]
+    on_jax = jax.tree.map(jnp.asarray, (block[0], follow(*jax.tree.map(jnp.asarray, begun), jnp), *block[2:]))
+    np.testing.assert_array_equal(replay(*on_jax, m, length, jnp)[0], z)
+    starts = starts_of(group_of_dims(equal_weights(n_dims), np.int32(n_steps), m, length, np), 4)
+    words = one_block(words)
+    path = first_path(words, np)
     for step in range(n_steps):
-        window = int(windows_of(path, m, length)[indices[step]])
-        start, end = np.asarray(groups.starts)[step : step + 2]
-        wanted = np.roll(np.asarray(sequence(KEY, step, 0, length)), -window)[: end - start]
+        window = int(windows_of(path, m, length, np)[0, indices[step]])
+        start, end = starts[step : step + 2]
+        wanted = np.roll(sequence(words, step, 0, length, np), -window)[: end - start]
         np.testing.assert_array_equal(z[start:end], wanted)
-        path = child_key(path, indices[step])
+        path = child(path, indices[step])
 
 
 @pytest.mark.parametrize("n_dims", [50, 150])  # within one sequence; wider than a sequence
@@ -87,13 +115,10 @@ def test_window_scores_are_the_log_ratios_of_the_windows(n_dims):
     length, rng = 64, np.random.default_rng(0)
     linear, quadratic = rng.normal(size=(2, n_dims)).astype(np.float32)
     padded = [jnp.pad(jnp.asarray(x), (0, length)) for x in (linear, quadratic)]
-    found = jax.vmap(
-        lambda key: _window_scores(
-            key, *padded, make_groups(equal_weights(n_dims), 1, 1, 4, length), jnp.int32(0), length
-        ),
-        axis_name=BLOCKS,
-    )(KEY[None])[0]
-    parts = [np.asarray(sequence(KEY, 0, part, length)) for part in range(-(-n_dims // length))]
+    starts = jnp.asarray(starts_of(group_of_dims(equal_weights(n_dims), np.int32(1), 4, length, np), 1))
+    score = jax.vmap(lambda key: _window_scores(key, *padded, starts, jnp.int32(0), length), axis_name=BLOCKS)
+    found = score(one_block(WORDS))[0]
+    parts = [_floats(sequence(WORDS, 0, part, length, jnp)) for part in range(-(-n_dims // length))]
     for window in (0, 1, 40, 63):
         z = np.concatenate([np.roll(part, -window) for part in parts])[:n_dims]
         np.testing.assert_allclose(found[window], linear @ z + quadratic @ z**2, rtol=1e-4, atol=1e-3)
@@ -133,9 +158,12 @@ def test_a_beam_that_holds_all_paths_finds_the_best_code():
     batch = jax.tree.map(lambda x: jnp.asarray(x)[None], target)
     weights = equal_weights(n_dims)
     find = jax.vmap(lambda *block: search(*block, n_steps, m, 64, length), axis_name=BLOCKS)
-    found = find(jnp.array([n_steps]), KEY[None], batch, weights[None])[0]
-    codes = jnp.array(list(itertools.product(range(m), repeat=n_steps)), jnp.uint32)
-    z = jax.vmap(lambda indices: replay(KEY, n_steps, indices, weights, m, length))(codes)
+    found = find(jnp.array([n_steps]), one_block(WORDS), batch, weights[None])[0]
+    codes = np.array(list(itertools.product(range(m), repeat=n_steps)), np.uint32)
+    keys = Key(*(np.broadcast_to(word, len(codes)) for word in WORDS))
+    begun = first_path(keys, np), np.full(len(codes), n_steps), codes
+    dealt = np.broadcast_to(weights, (len(codes), n_dims))
+    z = _floats(replay(keys, follow(*begun, np), *begun[1:], dealt, m, length, np))
     ratios = np.asarray(log_ratio(z, target, standard(n_dims)).sum(1))
     np.testing.assert_array_equal(found, codes[ratios.argmax()])
 
@@ -221,6 +249,40 @@ def test_recentring_leaves_few_nats_and_moves_no_other_dim():
     assert np.delete(worst, chosen).max() <= worst[chosen].min()
 
 
+def wide_calls(n_wide, scale, n_dims=200, n_calls=4):
+    """(keys, q, p, which dims): n_wide dims of q are `scale` times as wide as p, the others nearly p."""
+    rng, shape = np.random.default_rng(9), (n_calls, n_dims)
+    wide = np.isin(np.arange(n_dims), rng.permutation(n_dims)[:n_wide])
+    p = DiagGaussian(np.full(shape, -1.0, np.float32), np.full(shape, 0.5, np.float32))
+    loc = p.loc + p.scale * rng.normal(0.0, 0.6, shape)
+    q = DiagGaussian(np.float32(loc), np.float32(p.scale * np.where(wide, scale, 0.8)))
+    return jax.vmap(child_key, (None, 0))(KEY, np.arange(n_calls)), q, p, wide
+
+
+@pytest.mark.parametrize("scale", [3.5, 10.0, 100.0])
+def test_dims_far_wider_than_p_arrive_as_wide_as_they_are(scale):
+    keys, q, p, wide = wide_calls(90, scale)
+    coder = TreeCoder(n_beams=64, sequence_length=1024, max_nats=1000.0)
+    codes, info = jax.device_get(coder.encode_batch(keys, q, p))
+    assert not info.overflow.any()
+    units = coder.units(jax.tree.map(np.asarray, as_words(keys)), codes, 200, None, np)
+    fixed = coder.place(codes, np.int64(p.loc * 4096), np.int64(p.scale * 65536), units, np) / 4096
+    for z in (np.asarray(jax.vmap(coder.decode)(keys, p, codes)), fixed):
+        distance = (z - q.loc) / q.scale
+        assert 0.85 < distance[:, wide].std() < 1.15 and 0.85 < distance[:, ~wide].std() < 1.15
+    one = jax.tree.map(lambda x: x[0], codes)
+    received = coder.from_symbols(coder.symbols(one, None)[0], standard(200))
+    jax.tree.map(np.testing.assert_array_equal, received, one)
+
+
+def test_calls_of_too_many_wide_dims_are_refused():
+    keys, q, p, _ = wide_calls(MAX_OUTLIERS + 1, 3.5)
+    coder = TreeCoder(n_beams=64, sequence_length=1024, max_nats=1000.0)
+    assert coder.encode_batch(keys, q, p)[1].overflow.all()
+    with pytest.raises(CoderOverflow, match="more than 128 dims of over 3 times p's scale"):
+        coder.encode(keys[0], *jax.tree.map(lambda x: x[0], (q, p)))
+
+
 def test_no_outlier_costs_a_fraction_of_a_bit():
     code, _ = TreeCoder(n_beams=16).encode(KEY, make_target(np.random.default_rng(8), 50, 10.0), standard(50))
     values, tables = outlier_symbols(jax.device_get(code).outliers)
@@ -235,7 +297,7 @@ def test_a_faint_target_costs_a_few_bits():
 
 
 def test_offered_steps_are_few_and_reach_the_ends():
-    offered = offered_steps(1500, 1.386, 1.5)
+    offered = offered_steps(1500, CURVATURE)
     assert offered[:2] == (0, 1) and offered[-1] == 1500 and len(offered) < 50
     assert list(offered) == sorted(set(offered))
 
@@ -244,7 +306,7 @@ def test_the_nearest_number_of_steps_is_chosen():
     coder = TreeCoder()
     offered = np.array(coder.offered)
     kl = np.linspace(0.0, coder.max_nats, 5000).astype(np.float32)
-    chosen = np.asarray(coder.choose_steps(kl))
+    chosen = np.asarray(choose_steps(coder, kl))
     roots = np.sqrt(offered * coder.step_nats)
     nearest = offered[np.abs(roots - np.sqrt(kl * coder.rate)[:, None]).argmin(1)]
     assert np.mean(chosen == nearest) > 0.999 and chosen[0] == 0
@@ -258,7 +320,7 @@ def test_numbers_of_steps_survive_their_tables(model):
     indices[np.arange(coder.max_steps) < counts[:, None]] = 1
     p = standard(37)
     apart = Outliers(np.full(MAX_OUTLIERS + 1, 37), *np.zeros((2, MAX_OUTLIERS + 1), int))
-    apart.dims[:5], apart.exponents[:5], apart.shifts[:5] = [0, 3, 7, 30, 36], [0, 7, 1, 0, 2], [0, -1, 1, 700, -3]
+    apart.dims[:5], apart.exponents[:5], apart.shifts[:5] = [0, 3, 7, 30, 36], [0, 7, -4, -1, 2], [0, -1, 1, 700, -3]
     values, tables = coder.symbols(TreeCode(counts, indices, apart), p)
     assert all(np.all(v < t.size) for v, t in zip(values, tables, strict=True))
     runs = iter(zip(values, tables, strict=True))
@@ -275,7 +337,7 @@ def test_numbers_of_steps_survive_their_tables(model):
 
 
 def test_a_learned_table_is_cheap_near_its_centre():
-    offered = offered_steps(1500, 1.386, 1.5)
+    offered = offered_steps(1500, CURVATURE)
     near = int(np.searchsorted(offered, 300))
     learned = level_table(StepCountModel(300, 245, 160), np.array([]), offered)
     assert learned.bits(np.array([near])) < 4.0 < level_table(None, np.array([]), offered).bits(np.array([near]))
@@ -313,10 +375,10 @@ def test_window_scores_of_sharp_dims_are_precise(n_dims):
     precision = 1.0 / np.float32(scale).astype(np.float64) ** 2
     linear, quadratic = np.float32(loc) * precision, 0.5 * (1.0 - precision)
     padded = [jnp.pad(jnp.asarray(x, jnp.float32), (0, length)) for x in (linear, quadratic)]
-    groups = make_groups(equal_weights(n_dims), 1, 1, 4, length)
-    score = jax.vmap(lambda key: _window_scores(key, *padded, groups, jnp.int32(0), length), axis_name=BLOCKS)
-    found = np.asarray(score(KEY[None])[0], np.float64)
-    parts = [np.asarray(sequence(KEY, 0, part, length), np.float64) for part in range(-(-n_dims // length))]
+    starts = jnp.asarray(starts_of(group_of_dims(equal_weights(n_dims), np.int32(1), 4, length, np), 1))
+    score = jax.vmap(lambda key: _window_scores(key, *padded, starts, jnp.int32(0), length), axis_name=BLOCKS)
+    found = np.asarray(score(one_block(WORDS))[0], np.float64)
+    parts = [_floats(sequence(WORDS, 0, part, length, jnp)) for part in range(-(-n_dims // length))]
     z = np.stack([np.concatenate([np.roll(part, -n) for part in parts])[:n_dims] for n in range(length)])
     middle = -0.5 * linear / quadratic
     exact = (quadratic * (z - middle) ** 2).sum(1)

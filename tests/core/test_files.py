@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
-from rec_jax.core.errors import CorruptFile, MissingFile
-from rec_jax.core.files import open_atomic, read_bytes, write_bytes_atomic
+from rec_jax.core import files
+from rec_jax.core.errors import CorruptFile, MissingFile, RecError
+from rec_jax.core.files import check_writable, open_atomic, read_bytes, write_bytes_atomic
 
 
 def test_writes_and_replaces(tmp_path):
@@ -39,19 +40,68 @@ def current_umask():
     return mask
 
 
+@pytest.fixture(params=["unnamed", "hidden"])
+def way(request, monkeypatch):
+    """Files without a name, and systems that have none."""
+    if request.param == "hidden":
+        monkeypatch.setattr(files, "_open_unnamed", lambda folder: None)
+
+
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt(), MemoryError()])
 @pytest.mark.parametrize("function", ["fsync", "replace"])
-def test_failure_leaves_what_was_there(tmp_path, monkeypatch, error, function):
+def test_failure_leaves_what_was_there(tmp_path, monkeypatch, error, function, way):
     path = tmp_path / "a.rec"
     path.write_bytes(b"old")
 
     def fail(*_):
-        raise error
+        raise type(error)(*error.args)
 
     monkeypatch.setattr(os, function, fail)
-    with pytest.raises(type(error)):
+    with pytest.raises(type(error)) as caught:
         write_bytes_atomic(path, b"new")
     assert os.listdir(tmp_path) == ["a.rec"] and path.read_bytes() == b"old"
+    if isinstance(error, OSError):
+        assert caught.value.filename == str(path)
+
+
+def test_an_error_of_another_file_keeps_its_name(tmp_path, way):
+    with pytest.raises(FileNotFoundError) as caught, open_atomic(tmp_path / "a"):
+        (tmp_path / "b").read_bytes()
+    assert caught.value.filename == str(tmp_path / "b")
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o755])
+def test_a_replaced_file_hands_on_its_permissions(tmp_path, mode, way):
+    path = tmp_path / "a.rec"
+    path.touch()
+    path.chmod(mode)
+    write_bytes_atomic(path, b"new")
+    assert path.stat().st_mode & 0o7777 == mode and path.read_bytes() == b"new" and len(os.listdir(tmp_path)) == 1
+
+
+def test_leftovers_of_killed_processes_are_swept_and_files_at_work_are_not(tmp_path, monkeypatch):
+    (tmp_path / ".b.rec.0123456789ab.part").touch()
+    (tmp_path / ".b.rec.part").touch()  # somebody else's
+    monkeypatch.setattr(files, "_open_unnamed", lambda folder: None)
+    with open_atomic(tmp_path / "a.rec") as file:
+        write_bytes_atomic(tmp_path / "c.rec", b"2")  # sweeps, while a.rec is at work
+        file.write(b"1")
+    assert sorted(os.listdir(tmp_path)) == [".b.rec.part", "a.rec", "c.rec"]
+    assert (tmp_path / "a.rec").read_bytes() == b"1"
+
+
+def test_what_can_be_written_is_known_before(tmp_path, way):
+    (tmp_path / "a").touch()
+    for path in (tmp_path / "a", tmp_path / "new"):
+        check_writable(path)
+    assert os.listdir(tmp_path) == ["a"]
+    for path in (tmp_path, "/dev/full", f"{tmp_path}/new/", "", tmp_path / "no" / "a", tmp_path / "a" / "b"):
+        with pytest.raises(RecError):
+            check_writable(path)
+    for path in (tmp_path / ("x" * 300), "/proc/x"):
+        with pytest.raises(OSError) as caught:
+            check_writable(path)
+        assert caught.value.filename == str(path)
 
 
 def test_a_file_system_that_takes_no_more(tmp_path):
@@ -86,3 +136,14 @@ def test_read_bytes(tmp_path):
     for path in (tmp_path, "/dev/zero"):
         with pytest.raises(CorruptFile, match="directory or a device"):
             read_bytes(path, 4)
+
+
+def test_a_pipe_is_read_to_its_end_and_no_further_than_allowed(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for limit in (300_000, 299_999):
+        with subprocess.Popen(["dd", "if=/dev/zero", f"of={tmp_path / 'pipe'}", "bs=100000", "count=3", "status=none"]):
+            if limit == 300_000:
+                assert read_bytes(tmp_path / "pipe", limit) == bytes(300_000)
+            else:
+                with pytest.raises(CorruptFile, match="pipe has more than 299999 bytes"):
+                    read_bytes(tmp_path / "pipe", limit)

@@ -62,3 +62,9 @@ def _contains_tile(image, patch):
     height, width = (size // 32 * 32 for size in image.shape[:2])
     tiles = image[:height, :width].reshape(height // 32, 32, width // 32, 32, 3).transpose(0, 2, 1, 3, 4)
     return bool((tiles.reshape(-1, 32, 32, 3) == patch).all(axis=(1, 2, 3)).any())
+
+
+def test_test_patches_may_have_a_size_of_their_own():
+    config = {"kind": "embedded", "patch": 16, "patch_test": 64}
+    assert make_source(config, "test")[0].shape == (64, 64, 3)
+    assert make_source(config, "train")[0].shape == (16, 16, 3)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from images import random_image, write_png
+from PIL import Image
 
 from rec_jax.core import errors
 from rec_jax.data import make_source
@@ -27,6 +28,17 @@ def test_whole_images_in_sorted_order(photos):
     assert source.array().shape == (3, 20, 30, 3)
     with pytest.raises(IndexError):
         source[3]
+
+
+def test_every_suffix_that_is_read_is_found_and_the_rest_is_named(tmp_path, caplog):
+    suffixes = {"png": "PNG", "pgm": "PPM", "pnm": "PPM", "jfif": "JPEG", "jpe": "JPEG", "dib": "BMP", "PPM": "PPM"}
+    for suffix, kind in suffixes.items():
+        Image.new("RGB", (4, 4)).save(tmp_path / f"a.{suffix}", kind)
+    for name in ("b.avif", "c.txt", ".d.png", "e", "f", "g"):
+        (tmp_path / name).touch()
+    source = make_source({"kind": "folder", "split_test": str(tmp_path)}, "test")
+    assert sorted(path.suffix[1:] for path in source.paths) == sorted(suffixes)
+    assert "not taken as images: .d.png, b.avif, c.txt, e, f and 1 more" in caplog.text
 
 
 def test_random_crops_for_training(photos):

@@ -108,7 +108,7 @@ def test_deep_tiff_and_ppm(save, tmp_path):
     deep = (GREY.astype(np.uint16) << 8) + 1
     refused(save(Image.fromarray(deep), "x.tif"), "16 bits")
     refused(save(Image.fromarray(deep.astype(np.float32)), "f.tif"), "floating-point")
-    refused(save(Image.fromarray(deep), "x.pgm"), "more than 8 bits")
+    refused(save(Image.fromarray(deep), "x.pgm"), "16 bits")
     path = tmp_path / "x.ppm"
     path.write_bytes(b"P6 2 1 65535\n" + bytes(range(12)))
     refused(path, "16 bits per colour")
@@ -231,7 +231,7 @@ def test_truncated_at_any_length(save, name):
 def test_no_picture(tmp_path, data):
     path = tmp_path / "x.png"
     path.write_bytes(data)
-    refused(path, "not a picture|truncated or damaged|empty file", CorruptFile)
+    refused(path, "not a picture|damaged|empty file", CorruptFile)
 
 
 def test_missing_file_directory_and_device(tmp_path):

@@ -220,6 +220,44 @@ def test_folder_whole_with_splits(tmp_path):
     np.testing.assert_array_equal(records[0]["image"], random_image(2, 22, 30))
 
 
+def test_every_image_of_a_folder_gets_a_split_or_is_named(tmp_path, capsys, caplog):
+    for name in ("train/0.png", "val/0.png", "val/1.png", "test/0.jpg.png"):
+        write_png(tmp_path / "a" / name, random_image(0))
+    (tmp_path / "a" / "notes.txt").touch()
+    assert prepare.main(["folder", f"--data_dir={tmp_path}", f"--manual_dir={tmp_path / 'a'}"]) == 0
+    out = capsys.readouterr().out
+    assert out.endswith("1 images in train, 2 images in validation, 1 images in test\n")
+    assert "not taken as images: notes.txt" in caplog.text
+    write_png(tmp_path / "b" / "test" / "0.png", random_image(0))
+    for name in ("0.png", "more/1.png"):
+        write_png(tmp_path / "b" / name, random_image(1))
+    _, counts = prepare.prepare("folder", str(tmp_path), str(tmp_path / "b"), "b", split="train")
+    assert counts == {"train": 2, "test": 1}
+    with pytest.raises(errors.ConfigError, match="images for test in two places"):
+        prepare.prepare("folder", str(tmp_path), str(tmp_path / "b"), "c", split="test")
+    write_png(tmp_path / "a" / "valid" / "0.png", random_image(0))
+    with pytest.raises(errors.ConfigError, match="images for validation in two places, val/ and valid/"):
+        prepare.prepare("folder", str(tmp_path), str(tmp_path / "a"), "d")
+
+
+def test_a_set_that_is_there_is_taken_for_no_other(tmp_path):
+    for name in ("cats/0.png", "dogs/0.png"):
+        write_png(tmp_path / name, random_image(len(name)))
+    arguments = ("folder", str(tmp_path), str(tmp_path / "cats"), "pets")
+    first = prepare.prepare(*arguments)
+    assert prepare.prepare(*arguments) == first
+    for other in (dict(patch=16), dict(split="test"), dict(manual_dir=str(tmp_path / "dogs"))):
+        given = dict(zip(("name", "data_dir", "manual_dir", "folder_name"), arguments, strict=True)) | other
+        with pytest.raises(errors.ConfigError, match="pets is there already, .* give another --name"):
+            prepare.prepare(**given)
+    write_png(tmp_path / "cats" / "1.png", random_image(3))
+    with pytest.raises(errors.ConfigError, match="images differ"):
+        prepare.prepare(*arguments)
+    (first[0] / "made_of.json").unlink()  # one of an earlier version
+    with pytest.raises(errors.ConfigError, match="is there already"):
+        prepare.prepare(*arguments)
+
+
 def test_folder_in_patches(tmp_path):
     write_png(tmp_path / "photos" / "0.png", random_image(0, 40, 70))
     _, counts = prepare.prepare("folder", str(tmp_path), str(tmp_path / "photos"), "tiles", patch=16, split="test")

@@ -6,7 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rec_jax.core.errors import CorruptFile
-from rec_jax.entropy.stream import SymbolReader, SymbolWriter
+from rec_jax.entropy.base import BitCounter
+from rec_jax.entropy.queue import SymbolReader, SymbolWriter
+from rec_jax.entropy.stack import LastFirst, StackExhausted, SymbolStack
 from rec_jax.entropy.tables import TOTAL, FrequencyTable, UniformTable, normalise, two_sided_geometric
 
 
@@ -42,14 +44,40 @@ def test_round_trip_of_mixed_tables(parts, seed):
         np.testing.assert_array_equal(reader.read(table, len(values)), values)
 
 
-def test_rows_round_trip_under_extreme_frequencies():
-    rows = np.ones((64, 256), np.int64)
-    rows[np.arange(64), np.arange(64)] = TOTAL - 255
-    values = (np.arange(64) + (np.arange(64) % 7 == 0)) % 256  # every seventh is a 1-in-2^24 event
-    writer = SymbolWriter()
-    writer.write_rows(values, rows)
-    np.testing.assert_array_equal(SymbolReader(writer.getvalue()).read_rows(rows), values)
-    assert 8 * len(writer.getvalue()) >= 24 * 9
+def bits_and_probabilities(n=3000):
+    rng = np.random.default_rng(0)
+    ones = rng.integers(1, TOTAL, n)
+    ones[: n // 3] = rng.choice([1, 2, 1000, TOTAL - 1000, TOTAL - 1], n // 3)
+    bits = (rng.integers(0, TOTAL, n) < ones).astype(np.int32)
+    bits[: n : n // 30] ^= 1  # some of them events of 1 in 2^24
+    return bits, ones
+
+
+@pytest.mark.parametrize("medium", ["queue", "stack"])
+def test_bits_come_back_at_their_cost(medium):
+    bits, ones = bits_and_probabilities()
+    runs = [slice(0, 1), slice(1, 1), slice(1, 1700), slice(1700, None)]
+    counter = BitCounter()
+    counter.write_bits(bits, ones)
+    stack = SymbolStack(np.arange(50, dtype=np.uint32))
+    before_bits = stack.n_bits
+    sink = SymbolWriter() if medium == "queue" else LastFirst()
+    for run in runs:
+        sink.write_bits(bits[run], ones[run])
+    if medium == "queue":
+        spent_bits, source = 8 * len(sink.getvalue()), SymbolReader(sink.getvalue())
+    else:
+        sink.push_on(stack)
+        spent_bits, source = stack.n_bits - before_bits, stack
+    for run in runs:
+        read = source.read_bits(ones[run])
+        assert read.dtype == np.int32
+        np.testing.assert_array_equal(read, bits[run])
+    assert abs(spent_bits - counter.bits) < 64 + 1e-3 * counter.bits
+    if medium == "stack":
+        np.testing.assert_array_equal(stack.start(), np.arange(50))
+        with pytest.raises(StackExhausted, match="fewer bits"):
+            stack.read_bits(np.full(2000, TOTAL // 2))
 
 
 def test_any_bytes_give_symbols_or_one_error():

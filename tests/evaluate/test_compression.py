@@ -1,14 +1,16 @@
 """Rates of real files: every row is measured, decoded and written once."""
 
-import dataclasses
 import json
 
+import jax
 import numpy as np
 import pytest
 from tiny_codec import smooth_image
 
+from rec_jax.codec.container import EMBEDDED, LOSSLESS
 from rec_jax.codec.lossless import LosslessCodec
 from rec_jax.core.errors import BitstreamMismatch, ConfigError
+from rec_jax.evaluate import compression
 from rec_jax.evaluate.compression import RATES, compress_images, format_summary, summarise, write_summary
 from rec_jax.evaluate.elbo import elbo_evaluator, image_elbo
 
@@ -26,7 +28,7 @@ def test_a_row_has_every_rate_and_they_add_up(tiny, measured):
     _, rows = measured
     assert [row["image"] for row in rows] == [0, 1, 2]
     for image, row in zip(IMAGES, rows, strict=True):
-        assert row["n_dims"] == image.size
+        assert row["n_dims"] == image.size and row["kind"] == LOSSLESS
         assert row["file_bpd"] == pytest.approx(8 * row["file_bytes"] / image.size)
         parts = sum(row[f"{name}_bpd"] for name in ("index", "side", "pixel", "header"))
         assert abs(parts - row["file_bpd"]) * image.size <= 64 + 1e-3 * 8 * row["file_bytes"]
@@ -69,7 +71,7 @@ def test_an_image_that_does_not_come_back_stops_the_evaluation(tiny, tmp_path, m
 
 def test_the_summary_is_the_sums(measured, tmp_path):
     _, rows = measured
-    rows = [dict(rows[0]), dict(rows[1], n_dims=2 * rows[1]["n_dims"], mode=0)]
+    rows = [dict(rows[0]), dict(rows[1], n_dims=2 * rows[1]["n_dims"], kind=EMBEDDED)]
     summary = summarise(rows)
     assert summary.n_images == 2 and summary.n_stored == 1
     for name in RATES:
@@ -93,10 +95,10 @@ def test_pictures_whose_bound_would_count_padding_are_refused(tiny, tmp_path, im
 
 def test_the_bound_of_an_image_does_not_depend_on_its_batch(tiny):
     images = np.stack(IMAGES)
-    whole = image_elbo(tiny.model, tiny.params, images, [5, 6, 7], seed=0, batch_size=3)
-    pairs = image_elbo(tiny.model, tiny.params, images, [5, 6, 7], seed=0, batch_size=2)
+    whole = image_elbo(tiny.package.model, tiny.package.float_params, images, [5, 6, 7], seed=0, batch_size=3)
+    pairs = image_elbo(tiny.package.model, tiny.package.float_params, images, [5, 6, 7], seed=0, batch_size=2)
     np.testing.assert_allclose(whole.elbo_bits, pairs.elbo_bits, rtol=1e-5)
-    other = image_elbo(tiny.model, tiny.params, images, [5, 6, 8], seed=0, batch_size=3)
+    other = image_elbo(tiny.package.model, tiny.package.float_params, images, [5, 6, 8], seed=0, batch_size=3)
     np.testing.assert_allclose(whole.elbo_bits[:2], other.elbo_bits[:2], rtol=1e-5)
     assert whole.elbo_bits[2] != other.elbo_bits[2]
 
@@ -108,14 +110,31 @@ def test_files_cost_more_than_the_bound_and_not_by_much(measured):
 
 
 def test_the_training_loop_gets_named_numbers(tiny):
-    values = dict(elbo_evaluator(tiny.model, np.stack(IMAGES), seed=0, batch_size=3)(10, tiny.params))
+    values = dict(
+        elbo_evaluator(tiny.package.model, np.stack(IMAGES), seed=0, batch_size=3)(10, tiny.package.float_params)
+    )
     assert set(values) == {"test/elbo_bpd", "test/kl_bpd"}
     assert values["test/elbo_bpd"] > values["test/kl_bpd"] > 0
 
 
 def test_other_weights_give_another_bound(tiny):
-    worse = dataclasses.replace(tiny, params=dict(tiny.params, top=tiny.params["top"] + 5.0))
+    params = tiny.package.float_params
     a, b = (
-        image_elbo(codec.model, codec.params, np.stack(IMAGES), range(3), 0, 3).elbo_bits for codec in (tiny, worse)
+        image_elbo(tiny.package.model, one, np.stack(IMAGES), range(3), 0, 3).elbo_bits
+        for one in (params, params | {"top": params["top"] + 5.0})
     )
     assert (a != b).all()
+
+
+def test_every_tile_of_a_picture_has_samples_of_its_own(tiny, monkeypatch):
+    """Under one key for all of them a picture's bound would vary as much as a tile's."""
+    keys, original = [], compression.keyed_elbo
+
+    def recorded(model, params, cuts, tile_keys, batch_size):
+        keys.extend(map(tuple, np.asarray(jax.random.key_data(tile_keys))))
+        return original(model, params, cuts, tile_keys, batch_size)
+
+    monkeypatch.setattr(compression, "keyed_elbo", recorded)
+    for number, seed in ((5, 0), (6, 0), (5, 1)):
+        compression._elbo_bits(tiny, smooth_image(128, 64, 0), number, seed)
+    assert len(set(keys)) == len(keys) == 6

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from rec_jax.core.json_rows import read_rows
+from rec_jax.core.errors import RecError
+from rec_jax.core.json_rows import read_rows, write_rows
+from rec_jax.core.rows import open_rows
 from rec_jax.evaluate import compression
 
 IMAGES = [np.full((2, 2, 3), i, np.uint8) for i in range(5)]
@@ -36,3 +38,17 @@ def test_a_killed_evaluation_resumes_without_gap_or_duplicate(tmp_path, measured
     assert measured == [0, 1, 2, 3, 4]
     assert [row["value"] for row in rows] == [i / 7 for i in range(5)]
     assert read_rows(path) == [{"image": i, "value": i / 7, "git": "x"} for i in range(5)]
+
+
+def test_a_second_process_may_not_write_the_same_rows(tmp_path, measured):
+    path = tmp_path / "rows.jsonl"
+    with open_rows(path), pytest.raises(RecError, match="in use by another run"):
+        compression.compress_images(None, IMAGES, path)
+    assert measured == []
+
+
+def test_progress_counts_what_is_left(tmp_path, measured):
+    path, steps = tmp_path / "rows.jsonl", []
+    write_rows(path, [{"image": 1}])
+    compression.compress_images(None, IMAGES[:3], path, batch_size=1, progress=steps.append)
+    assert steps == [1, 1] and measured == [0, 2]

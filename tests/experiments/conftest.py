@@ -1,11 +1,11 @@
-import jax
 import pytest
 
 from configs.base import base, shrink
+from rec_jax.codec.learned import configured_coder
 from rec_jax.codec.model_file import write_model_file
-from rec_jax.core.prng import init_key
-from rec_jax.data.embedded import embedded_patches
+from rec_jax.codec.package import package_of_params
 from rec_jax.models import make_model
+from tests.codec.tiny_codec import tiny_params
 
 
 @pytest.fixture(scope="module")
@@ -14,7 +14,7 @@ def model(tmp_path_factory):
     config = shrink(base())
     with config.unlocked():
         config.model.levels = ((4, 1, 4, 2),)
+    model, (coder, _) = make_model(config.model), configured_coder(config.coder)
     path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
-    params = jax.jit(make_model(config.model).init)(init_key(0), embedded_patches("test", 32).array()[:16])
-    write_model_file(path, params, config)
+    write_model_file(path, package_of_params(model, tiny_params(model), coder).stored, config.to_dict())
     return str(path)

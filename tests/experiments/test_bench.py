@@ -1,18 +1,37 @@
 """The benchmark's parts at their smallest sizes, and the targets they use."""
 
-import json
+import subprocess
+import sys
 
 import jax
 import numpy as np
 import pytest
 
-from experiments import bench, coder_table
-from experiments.bench_coder import bench_coder, cases
-from experiments.coder_settings import few_nats_coders
-from experiments.measure_coder import compiled, measure, one_beam
-from experiments.targets import FEW_DIMS, GROWING, LEARNED_FROM, MEASURED, ONE_DIM, TARGETS, TargetFamily
+from experiments.bench import __main__ as bench
+from experiments.bench import command
+from experiments.bench.codec import measure as measure_codec
+from experiments.bench.network import network_cases
+from experiments.bench.sizes import photograph_of_size
+from experiments.coders import table
+from experiments.coders.cells import Cell, bench_cells, few_table_cells, layer_table_cells
+from experiments.coders.measure import compiled, fit_steps, fit_steps_and_laws, measure, one_beam
+from experiments.coders.settings import LAYER_CODERS, family_coders
+from experiments.coders.targets import (
+    FEW_DIMS,
+    GAUSSIANS,
+    GROWING,
+    LEARNED_FROM,
+    MEASURED,
+    ONE_DIM,
+    TARGETS,
+    TargetFamily,
+)
+from experiments.timing import Clock
 from rec_jax.coders import make_coder
+from rec_jax.core.errors import BitstreamMismatch, MissingFile
 from rec_jax.core.gaussian import kl_nats
+from rec_jax.core.json_rows import read_rows
+from tests.codec.tiny_codec import smooth_image, tiny_codec
 
 ALL_TARGETS = TARGETS | GROWING | ONE_DIM | FEW_DIMS
 TINY = TargetFamily(64, 6.0)
@@ -36,19 +55,19 @@ def test_what_is_learned_from_is_not_measured():
 
 
 def test_the_bench_names_every_kind_of_coder_and_options_that_exist():
-    coders = [make_coder(**options) for _, _, options in cases(quick=False)]
-    kinds = {options["kind"] for _, _, options in cases(quick=False)}
-    assert all(target in ALL_TARGETS for target, _, _ in cases(quick=False)) and len(coders) > len(kinds)
+    cells = bench_cells(quick=False)
+    kinds = {cell.options["kind"] for cell in cells}
+    assert len({cell.title for cell in cells}) == len(cells) == len([make_coder(**c.options) for c in cells])
     assert kinds == {
         "a_star", "beam_search", "dithered", "greedy_poisson", "greedy_rejection", "index", "ordered", "poisson", "tree"
     }  # fmt: skip
+    assert {cell.target for cell in cells} == {*TARGETS, "one_dim_3", "three_dims_3"}
 
 
 def test_a_model_of_k_that_was_learned_is_cheaper():
     coder = make_coder("tree", n_beams=1, sequence_length=64, max_nats=60.0)
-    assert one_beam(coder) == coder
-    learned = measure(TINY, coder, n_seeds=6, n_learned_from=12)
-    default = measure(TINY, coder, n_seeds=6, n_learned_from=0)
+    learned = measure(TINY, coder, n_seeds=6, fit=fit_steps, n_learned_from=12)
+    default = measure(TINY, coder, n_seeds=6, fit=fit_steps, n_learned_from=0)
     assert learned["n_seeds"] == 6 and learned["failures"] == 0
     assert 0 < learned["k_overhead"] < default["k_overhead"]
     assert learned["index_overhead"] == default["index_overhead"]
@@ -62,16 +81,23 @@ def test_one_beam_takes_as_many_steps():
     (q, p), key = TINY.calls(MEASURED, 3)[0], jax.random.key(0)
     steps = [np.asarray(compiled(c, 64).encode(key, q, p)[0].n_steps) for c in (coder, one_beam(coder))]
     np.testing.assert_array_equal(*steps)
-    assert one_beam(make_coder("poisson")) == make_coder("poisson")
+
+
+def test_the_law_of_matched_variances_is_learned_too():
+    coder = make_coder("beam_search", n_beams=2, max_nats=60.0, schedule="matched", rate=1.1)
+    fitted = [measure(TINY, coder, n_seeds=3, fit=fit, n_learned_from=8) for fit in (fit_steps, fit_steps_and_laws)]
+    assert fitted[1]["k_overhead"] < fitted[0]["k_overhead"]
+    assert fitted[1]["index_overhead"] == fitted[0]["index_overhead"]
 
 
 def test_measure_of_an_exact_coder_meets_the_bound():
     """KL + log2(KL + 1) + 6 bits, 6 standard errors aside; z follows q."""
     family = ONE_DIM["one_dim_2"]
-    row = measure(family, make_coder(**few_nats_coders(family)["poisson"]), n_seeds=300)
+    row = measure(family, make_coder(**family_coders(family)["poisson"]), n_seeds=300)
     kl_bits = row["kl_nats"] / np.log(2.0)
     assert 0 < row["overhead_bits"] < np.log2(kl_bits + 1.0) + 6.0
     assert abs(row["z2"] - 1.0) < 6 * np.sqrt(2 / 300) and row["k_overhead"] == 0.0
+    assert row["ks_distance"] < 2.0 / np.sqrt(300) and row["sent_bits"] > row["overhead_bits"]
 
 
 def test_an_overflow_is_a_failure_and_no_number():
@@ -79,35 +105,97 @@ def test_an_overflow_is_a_failure_and_no_number():
     assert row["failures"] == row["n_seeds"] == 3 and row["total_overhead"] is None and row["encode_s"] is None
 
 
-def test_bench_coder_reports_both_yardsticks(monkeypatch):
-    quick = [("one_dim_3", "poisson", dict(kind="poisson"))]
-    monkeypatch.setattr("experiments.bench_coder.cases", lambda quick_, quick=quick: quick)
-    lines = []
-    (row,) = bench_coder(True, lines.append)["rows"]
-    assert row["encode_yardsticks"] == row["encode_s"] / row["normals_1e7_s"] > 0
-    assert row["encode_cpu_yardsticks"] > 0 and any("one_dim_3, poisson" in line for line in lines)
+def poisson_cell(n_seeds=3):
+    return Cell("coder", "one_dim_3", "poisson", ONE_DIM["one_dim_3"], dict(kind="poisson"), n_seeds, 0)
 
 
-def test_main_writes_json_and_reports_what_failed(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("experiments.bench_coder.bench_coder", lambda quick, say: say("measured") or {"rows": [quick]})
+def test_rows_have_both_yardsticks():
+    row = poisson_cell().measure()
+    assert row["encode_yardsticks"] == row["encode_s"] / row["yardstick_s"] > 0 and row["encode_cpu_yardsticks"] > 0
+
+
+def test_main_writes_rows_resumes_and_reports_what_failed(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(bench, "bench_cells", lambda quick: [poisson_cell()])
     words = ["--quick", "--only=coder,codec", "--model=absent", f"--out={tmp_path}"]
     assert bench.main(words) == 1
-    result = json.loads((tmp_path / "bench.json").read_text())
-    assert result["parts"]["coder"]["rows"] == [True] and "absent" in result["parts"]["codec"]["error"]
-    assert result["machine"]["jax"] == jax.__version__
-    assert "measured" in capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert "one_dim_3, poisson" in out and "bench: codec: no model 'absent'" in err
+    (row,) = read_rows(tmp_path / "rows.jsonl")
+    assert row["jax"] == jax.__version__.split("+")[0] and row["git"]
+
+    monkeypatch.setattr(Cell, "measure", None)
+    assert bench.main(["--only=coder", f"--out={tmp_path}"]) == 0
+    out = capsys.readouterr().out
+    assert "1 cases, 1 of them done before" in out and "| one_dim_3 | poisson |" in out
+    assert read_rows(tmp_path / "rows.jsonl") == [row]
+    with pytest.raises(TypeError):
+        bench.main(["--only=coder", "--again", f"--out={tmp_path}"])
     with pytest.raises(SystemExit):
         bench.main(["--only=nonsense"])
 
 
-def test_the_table_of_whole_layers_finds_its_place(monkeypatch):
-    beam = dict(kind="beam_search", n_beams=1, epsilon=0.0, block_size=None, max_nats=60.0)
-    monkeypatch.setattr(coder_table, "LAYER_CODERS", {"greedy": beam})
-    monkeypatch.setattr(coder_table, "LAYER_TARGETS", {"tiny": TINY, "large": TARGETS["large"]})
-    text = coder_table.layer_table(n_targets=3)
-    assert "| greedy: n_beams=1, epsilon=0.0, block_size=None, max_nats=60.0 |" in text
-    assert " bits; " in text and "| not run |" in text  # tiny has few nats; large in one block is not measured
-    page = coder_table.between_markers(coder_table.PAGE.read_text(encoding="utf-8"), "layers", text)
-    assert text in page and text not in coder_table.between_markers(page, "layers", "other")
-    few = coder_table.MARKERS["few"]
-    assert page.split(few[0])[1].split(few[1])[0].count("\n| ") > len(coder_table.CODERS)
+def test_the_parts_measure_what_they_say():
+    small, large = network_cases("absent", quick=True), bench.part_cases("sizes", "cifar10-small", quick=False)
+    assert len({case.title for case in (*small, *large)}) == len(small) + len(large)
+    assert large[0].key() != large[1].key() and large[0].key() == large[0].key()
+    assert photograph_of_size(512, 768).shape == (512, 768, 3)
+    with pytest.raises(MissingFile):
+        small[-1].key()
+
+
+def test_the_tables_find_their_places(monkeypatch, tmp_path, capsys):
+    page = tmp_path / "CODERS.md"
+    text = table.PAGE.read_text(encoding="utf-8")
+    page.write_text(text, encoding="utf-8")
+    monkeypatch.setattr(table, "PAGE", page)
+    monkeypatch.setattr(table, "layer_table_cells", lambda n: [poisson_cell(n)])
+    assert table.main(["--only=layers", "--n_targets=3", f"--workdir={tmp_path}/w", "--write"]) == 0
+    written = page.read_text(encoding="utf-8")
+    assert "| one_dim_3 | poisson |" in written and written != text
+    assert written.split(table.MARKERS["few"][0])[1] == text.split(table.MARKERS["few"][0])[1]
+    assert table.main(["--only=layers", "--n_targets=3", f"--workdir={tmp_path}/w", "--write"]) == 0
+    assert page.read_text(encoding="utf-8") == written
+
+
+def test_the_tables_name_all_coders_and_targets():
+    few, layers = few_table_cells(10), layer_table_cells(8)
+    assert len(few) == 3 * 13 and {cell.target for cell in few} == set(GAUSSIANS) and few[0].n_seeds == 10
+    assert {(c.target, c.setting) for c in layers} == {(t, c) for t in TARGETS for c in LAYER_CODERS} - {
+        ("large", "iREC one block")
+    }
+
+
+# ---- with a model --------------------------------------------------------------------------------------------------
+
+
+def test_the_stages_of_the_codec_are_the_codec():
+    """Written and read stage by stage, a file is the same, and its stages are timed, all of them once."""
+    codec, image = tiny_codec(fallback="none"), smooth_image(32, 32)
+    measured = measure_codec(codec, image)
+    assert set(measured) == {
+        *(f"encode_{n}_s" for n in ("inference", "search_0", "search_1", "samples", "walk", "symbols", "pixels")),
+        *(f"decode_{n}_s" for n in ("samples", "walk", "symbols", "pixels")),
+        *(f"{verb}{n}_s" for verb in ("encode", "decode") for n in ("", "_entropy", "_rest")),
+    }
+    assert all(seconds > 0 for name, seconds in measured.items() if "rest" not in name)
+
+
+def test_a_file_that_is_another_stage_by_stage_is_no_measurement(monkeypatch):
+    codec, image = tiny_codec(fallback="none"), smooth_image(32, 32)
+    monkeypatch.setattr("experiments.bench.codec.encode_in_stages", lambda *_: ({"walk": 1.0}, b"another"))
+    with pytest.raises(BitstreamMismatch, match="no times count"):
+        measure_codec(codec, image)
+
+
+def test_a_stage_inside_another_counts_once(monkeypatch):
+    times = iter([0.0, 1.0, 3.0, 4.0])
+    monkeypatch.setattr("experiments.timing.time.perf_counter", lambda: next(times))
+    clock = Clock()
+    with clock("outer"), clock("inner"):
+        pass
+    assert clock.seconds == {"outer": 2.0, "inner": 2.0}
+
+
+def test_decompressing_imports_no_jax():
+    code = f"import sys; {command.IMPORTS['decompress']}; sys.exit('jax' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments import demo, round_trip
+from experiments import decode_files, round_trip
 from experiments.decode_files import decode_in_new_process, is_exact
-from experiments.demo_figure import draw
-from experiments.pictures import demo_patches, demo_photographs, png_bytes, webp_bytes
+from experiments.demo import __main__ as demo
+from experiments.demo.figure import draw
+from experiments.demo.pictures import demo_patches, demo_photographs, png_bytes, webp_bytes
 from experiments.progress import table
-from rec_jax.core.errors import ConfigError
+from rec_jax.codec import container
+from rec_jax.core.errors import ConfigError, RecError
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,7 +38,7 @@ def test_demo(model, written, capsys):
     draw(results, out, out / "demo.png")
     assert Image.open(out / "demo.png").size == (1800, 675)
     assert demo.report(results, out, model, 1.0) == 0
-    assert "1 of 1 files decoded to the exact pixels" in capsys.readouterr().out
+    assert "1 of 1 files decoded to the exact pixels in a process that cannot import jax" in capsys.readouterr().out
 
 
 def test_demo_fails_unless_every_file_is_exact(model, written, tmp_path, capsys):
@@ -65,13 +67,30 @@ def test_decoder_that_cannot_start_yields_nothing(written):
 def test_round_trip(model, monkeypatch, tmp_path, capsys):
     images = [picture.pixels for picture in demo_patches(1)]
     monkeypatch.setattr(round_trip, "read_images", lambda *_: images)
-    words = [f"--model={model}", f"--out={tmp_path}"]
+    words = [f"--model={model}", f"--out={tmp_path}", "--preset=fast", "--latent_only"]
     assert round_trip.main(words) == 0
     assert "1 exact of 1" in capsys.readouterr().out
+    assert container.unpack((tmp_path / "00000.rec").read_bytes())[0].kind == container.LOSSLESS
     monkeypatch.setattr(round_trip, "is_exact", lambda *_: False)
     assert round_trip.main(words) == 1
     out, err = capsys.readouterr()
     assert "0 exact of 1" in out and "00000.rec: decoded to other pixels" in err
+
+
+def test_a_picture_that_the_model_makes_larger_is_stored_as_raw_pixels(model, tmp_path, capsys):
+    images = [picture.pixels for picture in demo_patches(1)]
+    round_trip.write_files(images, model, "fast", tmp_path)
+    data = (tmp_path / "00000.rec").read_bytes()
+    assert container.unpack(data) == (container.image_header(images[0], container.EMBEDDED), images[0].tobytes())
+    assert "1 files are stored pixels" in capsys.readouterr().out
+
+
+def test_what_decodes_cannot_import_jax():
+    with pytest.raises(RecError, match="jax was imported before"):
+        decode_files.forbid_jax()  # as it was in this process
+    code = "from experiments import decode_files; decode_files.forbid_jax(); import rec_jax.codec.encoder"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1 and "ModuleNotFoundError: import of jax halted" in done.stderr
 
 
 def test_round_trip_reads_crops_of_a_folder(tmp_path):
@@ -97,7 +116,18 @@ def test_table_aligns():
     assert table([{"a": "x", "bc": "1"}, {"a": "long", "bc": "22"}]) == "a     bc\n----  --\nx      1\nlong  22"
 
 
-@pytest.mark.parametrize("module", ["demo", "bench", "round_trip", "decode_files"])
-def test_help_is_there(module):
-    done = subprocess.run([sys.executable, "-m", f"experiments.{module}", "--help"], cwd=ROOT, capture_output=True)
-    assert done.returncode == 0 and b"--model" in done.stdout
+HELP = """
+import runpy, sys
+for module in sys.argv[1:]:
+    sys.argv = [module, "--help"]
+    try:
+        runpy.run_module(f"experiments.{module}", run_name="__main__")
+    except SystemExit as end:
+        assert end.code == 0, module
+"""
+
+
+def test_every_command_has_a_help():
+    modules = ["demo", "bench", "table1", "sweep_coders", "coder_table", "round_trip", "bits_back", "decode_files"]
+    done = subprocess.run([sys.executable, "-c", HELP, *modules], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.count("usage:") == len(modules), done.stderr

@@ -4,14 +4,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tiny_model import LEVELS, tiny_model
+from tiny_model import LEVELS, fill, tiny_model
 
 from rec_jax.core.compilation import training_compiler_options
 from rec_jax.core.gaussian import sample
 from rec_jax.core.prng import child_key, init_key
+from rec_jax.models.base import Group
 from rec_jax.models.elbo import elbo_terms
-from rec_jax.models.layers import WeightNormConv, depth_to_space, space_to_depth
-from rec_jax.models.likelihoods import log_likelihood_nats, scale_pixels
+from rec_jax.models.float_net import FloatNet, WeightNormConv
+from rec_jax.models.gaussians import gaussian
+from rec_jax.models.init import init_params
+from rec_jax.models.likelihoods.base import log_likelihood_nats, scale_pixels
+from rec_jax.models.shapes import param_shapes
+from rec_jax.models.shuffle import depth_to_space, space_to_depth
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, 8, 12, 3), np.uint8)
 
@@ -21,37 +26,54 @@ def tiny():
     return tiny_model()
 
 
-def draw_sample(layer, q, p, _):
-    return sample(child_key(jax.random.key(1), layer), q if q is not None else p), (q, p)
+NET = FloatNet()
+
+
+def draw_sample(layer, prior, hidden):
+    p = gaussian(*prior)
+    return sample(child_key(jax.random.key(1), layer.number), p), p
+
+
+def draw_posterior(model, key, record):
+    """A draw from q; its record is record(z, q, p)."""
+
+    def draw(layer, prior, hidden):
+        q, p = gaussian(*model.posterior(NET, layer.params, hidden, layer.context)), gaussian(*prior)
+        z = sample(child_key(key, layer.number), q)
+        return z, record(z, q, p)
+
+    return draw
+
+
+def infer(model, params, images):
+    return model.infer(NET, params, scale_pixels(images.astype(jnp.float32)))
 
 
 @pytest.mark.parametrize(("height", "width"), [(4, 4), (8, 12), (32, 32), (20, 4)])
 def test_shapes_at_any_multiple_of_the_stride(tiny, height, width):
     model, params = tiny
-    assert (model.stride, model.n_layers) == (4, 3)
+    assert model.stride == 4 and model.groups == [Group(2, 4, 3), Group(1, 2, 1)]
 
     def walk(params, images):
-        return model.top_down(
-            params, draw_sample, batch=2, height=height, width=width, inference=model.infer(params, images)
-        )
+        draw = draw_posterior(model, jax.random.key(1), lambda z, q, p: (q, p))
+        return model.top_down(NET, params, draw, 2, (height, width), infer(model, params, images))
 
-    pixels, records = jax.eval_shape(walk, params, jnp.zeros((2, height, width, 3), jnp.uint8))
-    assert pixels["outputs"].shape == (2, height, width, 24)
-    shapes = [p.loc.shape[1:] for _, p in records for _ in range(p.loc.shape[0])]
-    assert shapes == [(2, *shape) for shape in model.latent_shapes(height, width)]
-    assert model.latent_shapes(height, width) == [(height // 4, width // 4, 3)] * 2 + [(height // 2, width // 2, 1)]
+    outputs, records = jax.eval_shape(walk, params, jnp.zeros((2, height, width, 3), jnp.uint8))
+    assert outputs.shape == (2, height, width, 24)
+    for group, (q, p) in zip(model.groups, records, strict=True):
+        side = height // group.stride, width // group.stride
+        assert q.loc.shape == p.loc.shape == (group.n_layers, 2, *side, group.channels)
 
 
 def test_prior_samples_need_no_image(tiny):
     model, params = tiny
-    pixels, records = jax.jit(lambda p: model.top_down(p, draw_sample, batch=3, height=8, width=8))(params)
-    assert pixels["outputs"].shape == (3, 8, 8, 24) and np.isfinite(pixels["outputs"]).all()
-    assert all(q is None for q, _ in records)
+    outputs, _ = jax.jit(lambda p: model.top_down(NET, p, draw_sample, 3, (8, 8)))(params)
+    assert outputs.shape == (3, 8, 8, 24) and np.isfinite(outputs).all()
 
 
-def negative_elbo(model):
+def negative_elbo(model, net):
     def loss(params):
-        terms = elbo_terms(model, params, IMAGES, jax.random.key(2))
+        terms = elbo_terms(model, params, IMAGES, jax.random.key(2), net)
         return terms.kl_nats.sum() - terms.log_likelihood_nats.sum()
 
     return jax.jit(jax.value_and_grad(loss))
@@ -59,23 +81,22 @@ def negative_elbo(model):
 
 def test_scanned_and_unrolled_blocks_give_the_same_numbers_and_gradients(tiny):
     model, params = tiny
-    unrolled, _ = tiny_model(unroll=True)
-    (a, grad_a), (b, grad_b) = (negative_elbo(m)(params) for m in (model, unrolled))
+    (a, grad_a), (b, grad_b) = (negative_elbo(model, FloatNet(unroll=unroll))(params) for unroll in (False, True))
     np.testing.assert_allclose(a, b, rtol=1e-5)
     for x, y in zip(jax.tree.leaves(grad_a), jax.tree.leaves(grad_b), strict=True):
         np.testing.assert_allclose(x, y, rtol=1e-3, atol=1e-3 * float(np.abs(x).max()) + 1e-5)
     assert all(float(np.abs(x).max()) > 0 for x in jax.tree.leaves(grad_a))  # every parameter matters
 
 
-def test_layers_are_numbered_from_the_top(tiny):
+def test_layers_are_numbered_from_the_top_and_see_their_inputs(tiny):
     model, params = tiny
 
-    def draw(layer, q, p, inputs):
-        return p.loc + inputs, (layer, inputs)
+    def draw(layer, prior, hidden):
+        return prior[0] + layer.inputs, (layer.number, layer.inputs)
 
     inputs = [np.arange(2.0, dtype=np.float32), np.float32([7.0])]
-    _, records = jax.jit(lambda x: model.top_down(params, draw, batch=1, height=4, width=4, inputs=x))(inputs)
-    assert [np.asarray(layer).tolist() for layer, _ in records] == [[0, 1], [2]]
+    _, records = jax.jit(lambda x: model.top_down(NET, params, draw, 1, (4, 4), inputs=x))(inputs)
+    assert [np.asarray(number).tolist() for number, _ in records] == [[0, 1], [2]]
     assert [np.asarray(x).tolist() for _, x in records] == [[0.0, 1.0], [7.0]]
 
 
@@ -84,13 +105,10 @@ def test_elbo_terms_are_the_formula(tiny):
     model, params = tiny
     key = jax.random.key(3)
 
-    def draw(layer, q, p, _):
-        return sample(child_key(key, layer), q), (q, p)
-
     def walk(params):
-        kwargs = dict(batch=2, height=8, width=12, inference=model.infer(params, IMAGES))
-        pixels, records = model.top_down(params, draw, **kwargs)
-        return log_likelihood_nats(model.likelihood, pixels["shared"], pixels["outputs"], IMAGES), records
+        draw = draw_posterior(model, key, lambda z, q, p: (q, p))
+        outputs, records = model.top_down(NET, params, draw, 2, (8, 12), infer(model, params, IMAGES))
+        return log_likelihood_nats(model.likelihood, NET, params["likelihood"], outputs, IMAGES), records
 
     terms = jax.jit(lambda params: elbo_terms(model, params, IMAGES, key)._replace(channel_mask=None))(params)
     log_likelihood, records = jax.jit(walk)(params)
@@ -129,16 +147,13 @@ def test_the_bound_is_below_the_likelihood():
     image = IMAGES[:1, :4, :4]
 
     def log_weight(key):
-        def draw(layer, q, p, _):
-            z = sample(child_key(key, layer), q)
-            ratio = (
-                -jnp.log(p.scale / q.scale) + 0.5 * ((z - q.loc) / q.scale) ** 2 - 0.5 * ((z - p.loc) / p.scale) ** 2
-            )
-            return z, jnp.sum(ratio)
+        def log_ratio(z, q, p):
+            ratio = 0.5 * ((z - q.loc) / q.scale) ** 2 - 0.5 * ((z - p.loc) / p.scale) ** 2
+            return jnp.sum(ratio - jnp.log(p.scale / q.scale))
 
-        kwargs = dict(batch=1, height=4, width=4, inference=model.infer(params, image))
-        pixels, records = model.top_down(params, draw, **kwargs)
-        likelihood = log_likelihood_nats(model.likelihood, pixels["shared"], pixels["outputs"], image)[0]
+        draw = draw_posterior(model, key, log_ratio)
+        outputs, records = model.top_down(NET, params, draw, 1, (4, 4), infer(model, params, image))
+        likelihood = log_likelihood_nats(model.likelihood, NET, params["likelihood"], outputs, image)[0]
         return likelihood + records[0].sum(), elbo(key)
 
     def elbo(key):
@@ -161,8 +176,8 @@ def initialised():
     model, _ = tiny_model()
     images = np.random.default_rng(5).integers(0, 256, (16, 16, 16, 3), np.uint8)
     images = (images // 4 + 16 * np.arange(4, 12).repeat(2)[:, None]).astype(np.uint8)  # not centred
-    init = jax.jit(model.init, compiler_options=training_compiler_options())
-    return model, init(init_key(0), images), images
+    init = jax.jit(init_params, static_argnums=0, compiler_options=training_compiler_options())
+    return model, init(model, init_key(0), images), images
 
 
 def test_initialised_parameters_have_the_shapes_of_the_model(initialised):
@@ -170,6 +185,8 @@ def test_initialised_parameters_have_the_shapes_of_the_model(initialised):
     assert all(leaf.dtype == np.float32 and np.isfinite(leaf).all() for leaf in jax.tree.leaves(params))
     blocks = [leaf.shape[0] for leaf in jax.tree.leaves(params["up"][1])]
     assert set(blocks) == {LEVELS[1][1]}  # one stacked tree per level
+    made = jax.tree.map(jnp.shape, params)
+    assert made == jax.tree.map(jnp.shape, fill(param_shapes(model), np.random.default_rng(0)))
 
 
 def test_a_convolution_leaves_with_unit_variance():
@@ -181,10 +198,10 @@ def test_a_convolution_leaves_with_unit_variance():
 
 
 def test_the_first_batch_passes_at_unit_scale(initialised):
-    model, params, images = initialised
+    _, params, images = initialised
     first = params["down_sample"][0]
     conv = WeightNormConv(LEVELS[0][2])
-    h = conv.apply({"params": first}, space_to_depth(scale_pixels(images), 2))
+    h = conv.apply({"params": first}, space_to_depth(scale_pixels(images.astype(np.float32)), 2))
     np.testing.assert_allclose(np.std(h, axis=(0, 1, 2)), 1.0, rtol=1e-2)
     np.testing.assert_allclose(np.mean(h, axis=(0, 1, 2)), 0.0, atol=1e-2)
 

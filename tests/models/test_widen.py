@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from rec_jax.models.elbo import elbo_terms
-from rec_jax.models.likelihoods import ColourMixture, PixelScaleLogistic
+from rec_jax.models.init import init_params
+from rec_jax.models.likelihoods.logistic import PixelScaleLogistic
+from rec_jax.models.likelihoods.mixture import ColourMixture
 from rec_jax.models.widen import widen
 from tests.models.tiny_model import tiny_model
 
@@ -42,7 +44,7 @@ def test_three_components_are_at_first_scales_around_the_old_one():
 @pytest.mark.parametrize("likelihood", [PixelScaleLogistic(), ColourMixture(3)], ids=["pixel scale", "mixture"])
 def test_the_widened_parameters_are_those_of_the_new_model_and_learn(likelihood):
     _, _, new, widened = wide_model(likelihood)
-    fresh = jax.eval_shape(new.init, KEY, IMAGES)
+    fresh = jax.eval_shape(lambda key, images: init_params(new, key, images), KEY, IMAGES)
     assert jax.tree.map(jnp.shape, widened) == jax.tree.map(jnp.shape, fresh)
     gradient = jax.grad(lambda p: elbo_terms(new, p, IMAGES, KEY).log_likelihood_nats.sum())(widened)
     assert np.all(gradient["up_sample"][0]["g"] != 0)

@@ -6,13 +6,18 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from PIL import Image
 
 import launch
-from rec_jax.codec.model_file import read_model_file
+from rec_jax.codec.model_file import read_model_file, write_model_file
+from rec_jax.codec.package import open_package
+from rec_jax.core.config_values import with_tuples
 from rec_jax.core.errors import ConfigError, MissingFile, RecError
 from rec_jax.core.messages import flag_error_line, one_line
+from rec_jax.models.exact_params import trainable_params
 from rec_jax.train.checkpoint import restore_params
 from rec_jax.train.saved_config import read_config, with_overrides
+from tests.codec.tiny_codec import tiny_phases
 from tests.train.tiny import tiny_config
 
 ROOT = Path(launch.__file__).parent
@@ -22,7 +27,7 @@ ROOT = Path(launch.__file__).parent
 def config():
     """tiny_config on the embedded photographs."""
     config = tiny_config(n_steps=2, save_every=2, log_every=1, evaluate_every=2, evaluate_images=4)
-    config.data.update(dict(kind="embedded", name="photographs", patch=16))
+    config.data.update(dict(kind="embedded", name="photographs", patch=16, patch_test=32))
     config.coder.update(dict(n_beams=2))
     config.evaluate.update(dict(n_images=2, batch_size=2))
     return config
@@ -33,8 +38,8 @@ def test_train_then_export(config, tmp_path, capsys):
     launch.export(config, tmp_path, tmp_path / "model.safetensors")
     assert "model id" in capsys.readouterr().out
     model = read_model_file(tmp_path / "model.safetensors")
-    assert model.config.model == config.model
-    assert len(model.config.coder.layer_step_counts) == 1
+    assert model.config["model"] == with_tuples(config.model.to_dict())
+    assert len(model.config["coder"]["layer_step_counts"]) == len(model.config["coder"]["layer_weights"]) == 1
     assert set(model.params) == {"top", "likelihood", "down_sample", "up", "down", "up_sample"}
 
 
@@ -42,13 +47,13 @@ def test_a_run_starts_from_a_model_and_resumes_without_it(config, tmp_path):
     launch.train(config, tmp_path / "one")
     path = tmp_path / "one.safetensors"
     launch.export(config, tmp_path / "one", path)
-    start = read_model_file(path).params
+    start = trainable_params(open_package(path).stored)
     further = config.copy_and_resolve_references()
-    further.train.update(dict(initial_model=str(path), learning_rate=0.0, clip_norm=0.0))
+    further.train.update(dict(initial_model=str(path), learning_rate=1e-30))
     launch.train(further, tmp_path / "two")
     jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-6), restore_params(tmp_path / "two"), start)
     launch.export(further, tmp_path / "two", tmp_path / "two.safetensors")
-    assert read_model_file(tmp_path / "two.safetensors").config.train.initial_model == "one.safetensors"
+    assert read_model_file(tmp_path / "two.safetensors").config["train"]["initial_model"] == "one.safetensors"
     richer = with_overrides(further, {"model.likelihood": "colour_mixture", "train.n_steps": 1})
     launch.train(richer, tmp_path / "richer")  # from the same network under the paper's likelihood
     jax.tree.map(np.testing.assert_array_equal, restore_params(tmp_path / "richer")["up"], start["up"])
@@ -65,23 +70,89 @@ def test_a_run_that_starts_from_another_network_is_refused(config, tmp_path):
     assert "\n" not in str(error.value)
 
 
+def test_a_model_without_latents_starts_no_network_with_them(config, tmp_path):
+    section = dict(kind="phases", widths=(6, 4), spatial=(3, 0), n_pointwise=1, window=3, n_components=2)
+    written = dict(model=section, coder=config.coder.to_dict())
+    write_model_file(tmp_path / "phases.safetensors", tiny_phases().package.stored, written)
+    config.train.initial_model = str(tmp_path / "phases.safetensors")
+    with pytest.raises(ConfigError, match="is a model of {'kind': 'phases', .* make them equal"):
+        launch._initial_params(config)
+
+
 def test_a_sweep_shares_weights_skips_what_is_done_and_survives_a_failure(config, tmp_path, monkeypatch):
-    overrides = [{"coder.omega": 2.0}, {"coder.omgea": 4.0}, {"train.free_nats": 0.5}, {"coder.omega": 5.0}]
+    overrides = [{"coder.omega": 2.0}, {"coder.omega": 4.0}, {"train.free_nats": 0.5}, {"coder.omega": 5.0}]
     trained, evaluated = [], []
 
     def fake_train(config, folder):
         trained.append(folder.name)
         (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
 
+    def fake_evaluate(config, folder):
+        if config.coder.omega == 4.0:
+            raise MissingFile("its images have gone")
+        evaluated.append((folder.name, config.coder.omega))
+
     monkeypatch.setattr(launch, "train", fake_train)
-    monkeypatch.setattr(launch, "evaluate", lambda config, folder: evaluated.append((folder.name, config.coder.omega)))
+    monkeypatch.setattr(launch, "evaluate", fake_evaluate)
     for _ in range(2):
-        with pytest.raises(RecError, match="1 runs of the sweep failed: coder.omgea=4.0"):
+        with pytest.raises(RecError, match="1 runs of the sweep failed: coder.omega=4.0"):
             launch.sweep(config, tmp_path, overrides)
-        assert trained == [tmp_path.name, "train.free_nats=0.5", tmp_path.name]
         assert evaluated == [("coder.omega=2.0", 2.0), ("train.free_nats=0.5", 3.0), ("coder.omega=5.0", 5.0)]
+    assert trained == [*2 * [tmp_path.name], "train.free_nats=0.5", *2 * [tmp_path.name]]
     assert (tmp_path / "coder.omega=5.0" / "checkpoints").resolve() == tmp_path.resolve() / "checkpoints"
     assert read_config(tmp_path / "coder.omega=5.0").coder.omega == 5.0
+
+
+@pytest.mark.parametrize(
+    "overrides, message",
+    [
+        ([{"coder.omega": 2.0}, {"coder.omgea": 4.0}], "coder.omgea=4.0: the config has no field"),
+        ([{"train.n_steps": "many"}], "train.n_steps=many"),
+        ([{"train.n_steps": 2}, {"train.ema_decay": 1.5}], "override train.ema_decay=1.5: train.ema_decay=1.5 must be"),
+        ([{"evaluate.n_images": 0}], "evaluate.n_images=0 must be at least 1"),
+        ([{"coder.kind": "other"}], "coder.kind='other'"),
+        ([{"data.patch": 15}], "data.patch=15 must be a multiple of the model's stride"),
+        ([{"data.split_test": "nothing", "data.kind": "folder"}], "data.kind=folder: "),
+        ([{"train.seed": 1}], "no field train.seed"),
+        ([{"seed": 1}, {"seed": 1}], "twice"),
+        ([{}], "changes nothing"),
+        (["seed"], "must return a list of"),
+    ],
+)
+def test_what_a_sweep_cannot_do_is_told_before_its_first_run(config, tmp_path, monkeypatch, overrides, message):
+    monkeypatch.setattr(launch, "train", lambda *_: pytest.fail("it trained"))
+    with pytest.raises(RecError) as caught:
+        launch.sweep(config, tmp_path, overrides)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def save_images(folder, *sizes):
+    folder.mkdir(parents=True)
+    for number, size in enumerate(sizes):
+        Image.new("RGB", size).save(folder / f"{number}.png")
+
+
+def test_test_images_that_cannot_be_evaluated_are_told_before_training(config, tmp_path):
+    save_images(tmp_path / "train", *12 * [(16, 16)])
+    save_images(tmp_path / "test", (32, 32), (33, 32), (16, 16))
+    config.data.update(dict(kind="folder", data_dir=str(tmp_path), patch=0, patch_test=0))
+    with pytest.raises(ConfigError, match=r"1\.png, a test image, is 33x32: .* set data.patch"):
+        launch.train(config, tmp_path / "run")
+    with pytest.raises(ConfigError, match=r"image 1 of evaluate.split=test is 33x32: .* set data.patch_test=32"):
+        launch.check_evaluation(config)
+    (tmp_path / "test" / "1.png").unlink()
+    with pytest.raises(ConfigError, match=r"image 1 of evaluate.split=test is 16x16: .* take larger images"):
+        launch.check_evaluation(config)
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_advice_on_embedded_images_can_be_followed(config):
+    config.data.patch_test = 0
+    with pytest.raises(ConfigError, match="image 0 of evaluate.split=test is 16x16: .* set data.patch_test=32"):
+        launch.check_evaluation(config)
+    config.data.patch_test = 32
+    launch.check_evaluation(config)
 
 
 @pytest.mark.parametrize(

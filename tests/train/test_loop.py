@@ -114,8 +114,8 @@ def test_a_folder_without_checkpoints_is_named(tmp_path):
     [
         ("n_steps", 0, "train.n_steps=0 must be at least 1"),
         ("batch_size", 21, "train.batch_size=21 is more than the 20 training images"),
-        ("compute_dtype", "float16", "have auto, float32, bfloat16"),
-        ("unroll", "maybe", "have auto, true, false"),
+        ("compute_dtype", "float16", "auto, float32, bfloat16"),
+        ("unroll", "maybe", "auto, true, false"),
     ],
 )
 def test_settings_that_cannot_be_trained(tmp_path, field, value, message):

@@ -6,6 +6,8 @@ import pytest
 from rec_jax.core import prng
 from rec_jax.core.compilation import training_compiler_options
 from rec_jax.models import make_model
+from rec_jax.models.float_net import FloatNet
+from rec_jax.models.init import init_params
 from rec_jax.train.losses import free_bits_kl_nats, kl_weight_schedule, negative_elbo
 from tests.train.tiny import tiny_config, tiny_images
 
@@ -26,11 +28,12 @@ def test_a_channel_below_its_free_nats_gets_no_gradient():
 def test_loss_is_the_negative_elbo_per_dimension_plus_what_free_bits_add():
     model, images = make_model(tiny_config().model), jnp.asarray(tiny_images(8))
     options = training_compiler_options()
-    params = jax.jit(model.init, compiler_options=options)(prng.init_key(0), images)
-    loss_of = jax.jit(negative_elbo, static_argnums=1, compiler_options=options)
-    loss, parts = jax.device_get(loss_of(params, model, images, prng.train_key(0, 0), 0.0))
+    params = jax.jit(init_params, static_argnums=0, compiler_options=options)(model, prng.init_key(0), images)
+    loss_of = jax.jit(negative_elbo, static_argnums=(1, 2), compiler_options=options)
+    net = FloatNet()
+    loss, parts = jax.device_get(loss_of(params, model, net, images, prng.train_key(0, 0), 0.0))
     assert float(loss) == pytest.approx(float(sum(parts)), rel=1e-6)
-    more, same_parts = jax.device_get(loss_of(params, model, images, prng.train_key(0, 0), 100.0))
+    more, same_parts = jax.device_get(loss_of(params, model, net, images, prng.train_key(0, 0), 100.0))
     distortion = float(parts.distortion_nats_per_dim)
     assert float(more) == pytest.approx(distortion + 2 * 100.0 / (8 * 8 * 3), rel=1e-6)  # 2 channels
     assert same_parts == parts

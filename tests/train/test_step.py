@@ -6,6 +6,7 @@ import pytest
 from rec_jax.core import prng
 from rec_jax.core.compilation import training_compiler_options
 from rec_jax.models import make_model
+from rec_jax.models.float_net import FloatNet
 from rec_jax.train.metrics import Totals, merge, no_totals, summarise
 from rec_jax.train.optimizers import learning_rate_schedule, make_optimizer
 from rec_jax.train.parallel import make_batch, make_mesh, replicated
@@ -23,7 +24,7 @@ def compiled():
     schedule = learning_rate_schedule(
         settings.learning_rate, settings.warmup_steps, "piecewise", 12, settings.decay_steps, settings.decay_factor
     )
-    model = make_model(tiny_config().model, unroll=True)
+    model = make_model(tiny_config().model)
     optimizer = make_optimizer("adamax", schedule, settings.clip_norm)
     mesh = make_mesh(8)
     create = jax.jit(
@@ -31,7 +32,7 @@ def compiled():
         out_shardings=replicated(mesh),
         compiler_options=training_compiler_options(),
     )
-    step = make_step(model, optimizer, settings.free_nats, settings.ema_decay)
+    step = make_step(model, FloatNet(unroll=True), optimizer, settings.free_nats, settings.ema_decay)
     return lambda: create(prng.init_key(0), IMAGES), compile_step(step, 0, mesh)
 
 

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from rec_jax.coders import draws
 from rec_jax.coders.few_nats.candidates import CANDIDATES_AT_ONCE, candidate
 from rec_jax.core.gaussian import DiagGaussian, log_ratio
-from rec_jax.core.prng import child_key
 
 _TIMES = 1 << 24  # child of a call's key, behind all candidates
 
@@ -46,7 +46,7 @@ def first_arrival(
 
     def look(s: _Search) -> _Search:
         indices = s.start + jnp.arange(CANDIDATES_AT_ONCE)
-        gaps = jax.random.exponential(child_key(child_key(key, _TIMES), s.start), indices.shape)
+        gaps = draws.exponential(draws.child(draws.child(key, _TIMES), s.start), indices.shape)
         if ordered:
             gaps *= n_candidates / jnp.maximum(n_candidates - indices, 1)
         times = s.time + jnp.cumsum(gaps)

@@ -6,18 +6,19 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
+from rec_jax.coders import draws
 from rec_jax.coders.one_index import OneIndexCoder
 from rec_jax.core.errors import ConfigError
 from rec_jax.core.gaussian import DiagGaussian
-from rec_jax.core.prng import child_key
 from rec_jax.core.units import nats_to_bits
+from rec_jax.exact.threefry import Key
 
 CANDIDATES_AT_ONCE = 256
 
 
-def candidate(key: jax.Array, p: DiagGaussian, index: jax.Array) -> jax.Array:
+def candidate(key: Key, p: DiagGaussian, index: jax.Array) -> jax.Array:
     """z_index ~ p by itself, index < 2^24; [D]."""
-    return p.loc + p.scale * jax.random.normal(child_key(key, index), p.loc.shape)
+    return p.loc + p.scale * draws.normal(draws.child(key, index), p.loc.shape)
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class CandidatesCoder(OneIndexCoder):
         """What `encode` says of a target that it cannot hold."""
         return f"more than max_nats={self.max_nats:g} nats in one block; raise max_nats or use smaller blocks"
 
-    def _exponent(self, kl_nats: jax.Array, extra_nats: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def _exponent(self, kl_nats: jax.Array, extra_nats: jax.Array | float) -> tuple[jax.Array, jax.Array]:
         """(e for a target of this KL, int32 []; whether the KL is out of reach, and e is 0)."""
         overflow = ~(kl_nats <= self.max_nats)
         exponent = jnp.ceil(nats_to_bits(kl_nats * (1.0 + self.epsilon) + extra_nats))

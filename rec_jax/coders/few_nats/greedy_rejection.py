@@ -20,6 +20,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from rec_jax.coders import draws
 from rec_jax.coders.base import Info
 from rec_jax.coders.density_ratio import left_over, max_log_ratio, one_dim, peak
 from rec_jax.coders.few_nats.candidates import candidate
@@ -27,7 +28,6 @@ from rec_jax.coders.few_nats.poisson import PoissonCoder
 from rec_jax.coders.one_index import zipf_code
 from rec_jax.core.errors import ConfigError
 from rec_jax.core.gaussian import kl_nats, standardise
-from rec_jax.core.prng import child_key
 
 _CHANCE = 1 << 24  # child of the key, behind all candidates: what the sender alone draws
 
@@ -63,7 +63,7 @@ class GreedyRejectionCoder(PoissonCoder):
             left = jnp.where(s.index == 0, 1.0, left_over(target, omega))
             z = (candidate(key, p, s.index)[0] - p_one.loc) / p_one.scale
             ratio = target.log_ratio(z)
-            chance = jax.random.uniform(child_key(child_key(key, _CHANCE), s.index))
+            chance = draws.uniform(draws.child(draws.child(key, _CHANCE), s.index))
             above = s.level * jnp.expm1(0.5 * (omega**2 - target.tau(z) ** 2))  # q/p - L, sharing S's rounding of L
             done = chance * left < jnp.where(s.index == 0, jnp.exp(ratio), above)
             step = left + s.rest

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
+from rec_jax.coders import draws
 from rec_jax.coders.base import Info
 from rec_jax.coders.few_nats.candidates import CANDIDATES_AT_ONCE, CandidatesCoder, candidate
 from rec_jax.coders.one_index import IndexCode
 from rec_jax.core.errors import ConfigError
 from rec_jax.core.gaussian import DiagGaussian, kl_nats, log_ratio
-from rec_jax.core.prng import child_key
 from rec_jax.entropy.tables import UniformTable
 
 _NOISE = 1 << 24  # child of the key, behind all candidates: what the sender alone draws
@@ -56,7 +56,7 @@ class IndexCoder(CandidatesCoder):
         return IndexCode(jnp.where(overflow, -1, exponent), index), Info(kl, ratio, overflow)
 
     @functools.partial(jax.jit, static_argnums=0)
-    def decode(self, key, p, code):
+    def decode_call(self, key, p, code):
         return candidate(key, p, code.index)
 
     def _search(self, key, q: DiagGaussian, p: DiagGaussian, exponent):
@@ -69,7 +69,7 @@ class IndexCoder(CandidatesCoder):
             ratios = jax.vmap(lambda i: jnp.sum(log_ratio(candidate(key, p, i), q, p)))(indices)
             scores = ratios
             if self.selection == "sampled":
-                scores += jax.random.gumbel(child_key(child_key(key, _NOISE), start), indices.shape)
+                scores += draws.gumbel(draws.child(draws.child(key, _NOISE), start), indices.shape)
             scores = jnp.where(indices < n_candidates, scores, -jnp.inf)
             winner = jnp.argmax(scores)
             better = scores[winner] > best_score

@@ -53,5 +53,5 @@ class OrderedCoder(CandidatesCoder):
         return zipf_code(found.index, overflow), Info(kl, found.log_ratio, overflow)
 
     @functools.partial(jax.jit, static_argnums=0)
-    def decode(self, key, p, code):
+    def decode_call(self, key, p, code):
         return candidate(key, p, zipf_index(code))

@@ -65,5 +65,5 @@ class PoissonCoder(OneIndexCoder):
         return zipf_code(found.index, overflow), Info(jnp.sum(kl_nats(q, p)), found.log_ratio, overflow)
 
     @functools.partial(jax.jit, static_argnums=0)
-    def decode(self, key, p, code):
+    def decode_call(self, key, p, code):
         return candidate(key, p, zipf_index(code))

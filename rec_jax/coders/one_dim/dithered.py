@@ -14,19 +14,20 @@ its KL. Use it where posteriors have one fixed scale.
 """
 
 import functools
+import itertools
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from rec_jax.coders import draws
 from rec_jax.coders.base import Info, ReadSymbols
 from rec_jax.coders.one_shot import OneShotCoder
 from rec_jax.core.errors import ConfigError
 from rec_jax.core.gaussian import DiagGaussian, kl_nats, log_prob, log_ratio
-from rec_jax.core.prng import child_key
 from rec_jax.entropy.tables import Table, UniformTable, normalise
 
 N_EXPONENTS = 24
@@ -44,8 +45,8 @@ class UniformTarget(NamedTuple):
 class DitheredCode(NamedTuple):
     """One cell per dim."""
 
-    overflow: jax.Array  # int32 []: 1 for a target outside the domain
-    cells: jax.Array  # int32 [D]
+    overflow: Any  # int32 []: 1 for a target outside the domain
+    cells: Any  # int32 [D]
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,12 @@ class DitheredCoder(OneShotCoder):
                 "scale of 1e-4 to 100"
             )
 
+    def target_type(self) -> type:
+        return UniformTarget if self.target == "uniform" else DiagGaussian
+
+    def overflowed(self, code):
+        return np.asarray(code.overflow) > 0
+
     @property
     def domain(self) -> str:
         """What `encode` says of a target that it cannot hold."""
@@ -75,22 +82,23 @@ class DitheredCoder(OneShotCoder):
         fits = (jnp.abs(cells) < 1 << N_EXPONENTS - 2) & (jnp.abs(scale / self.target_scale - 1.0) < _TOLERANCE)
         overflow = ~jnp.all(fits)
         code = DitheredCode(overflow.astype(jnp.int32), jnp.where(overflow, 0, cells).astype(jnp.int32))
-        return code, _info(q, p, self.decode(key, p, code), overflow)
+        return code, _info(q, p, self.decode_call(key, p, code), overflow)
 
     @functools.partial(jax.jit, static_argnums=0)
-    def decode(self, key, p, code):
+    def decode_call(self, key, p, code):
         width, dither = self._shared(key, p)
         return p.loc + p.scale * (width * code.cells + width * dither)
 
     def _shared(self, key, p):
         """(widths in p's units, dithers), [D] each."""
-        dither = jax.random.uniform(child_key(key, _DITHER), p.loc.shape, minval=-0.5, maxval=0.5)
+        dither = draws.uniform(draws.child(key, _DITHER), p.loc.shape) - 0.5
         if self.target == "uniform":
             return jnp.full(p.loc.shape, self.target_scale), dither
-        chi = jnp.linalg.norm(jax.random.normal(child_key(key, _WIDTH), (*p.loc.shape, 3)), axis=-1)
+        chi = jnp.linalg.norm(draws.normal(draws.child(key, _WIDTH), (*p.loc.shape, 3)), axis=-1)
         return 2.0 * self.target_scale * chi, dither
 
     def symbols(self, code, p):
+        self.check_code(code)
         self.refuse(code.overflow)
         cells = np.asarray(code.cells, np.int64)
         n = 2 * np.abs(cells) - (cells > 0) + 1  # 1, 2, 3, ... for 0, 1, -1, 2, -2, ...
@@ -123,7 +131,7 @@ def _exponent_table(target: str, scale: float) -> Table:
     """Weights out of 2^30, from +, *, / and sqrt of IEEE doubles alone: the same integers on every machine."""
     within = _gaussian_within if target == "uniform" else _student_within
     below = [0.0] + [within(scale * ((1 << e) - 0.5)) for e in range(N_EXPONENTS)]
-    return normalise([max(0, int((b - a) * (1 << 30))) for a, b in zip(below, below[1:], strict=False)])
+    return normalise([max(0, int((b - a) * (1 << 30))) for a, b in itertools.pairwise(below)])
 
 
 def _gaussian_within(x: float) -> float:

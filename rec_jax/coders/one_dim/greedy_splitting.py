@@ -22,10 +22,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from rec_jax.coders import draws
 from rec_jax.coders.density_ratio import Peak, left_over
 from rec_jax.coders.one_dim.path_code import PathCode, SplittingCoder
 from rec_jax.coders.one_dim.splitting import MAX_DEPTH, Node, child, ends, point, root
-from rec_jax.core.prng import child_key
 
 _CHANCES = 1 << 24  # child of a node's key, behind those of splitting.py: what the sender alone draws
 
@@ -49,7 +49,7 @@ class GreedySplittingCoder(SplittingCoder):
             return jnp.sqrt(jnp.maximum(2.0 * (peak.bound - jnp.log(level)), 0.0))
 
         def look(s: _Search) -> _Search:
-            accept, turn = jax.random.uniform(child_key(s.node.key, _CHANCES), (2,))
+            accept, turn = draws.uniform(draws.child(s.node.key, _CHANCES), (2,))
             z = point(s.node)
             ratio = peak.log_ratio(z)
             fall = 0.5 * jnp.maximum(omega(s.level) ** 2 - peak.tau(z) ** 2, 0.0)  # log q/p - log L

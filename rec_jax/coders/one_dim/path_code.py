@@ -3,7 +3,7 @@
 import abc
 import functools
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,13 +17,14 @@ from rec_jax.coders.one_shot import OneShotCoder
 from rec_jax.core.errors import ConfigError
 from rec_jax.core.gaussian import kl_nats, standardise
 from rec_jax.entropy.tables import Table, UniformTable
+from rec_jax.exact.threefry import Key
 
 
 class PathCode(NamedTuple):
     """A node of the tree."""
 
-    depth: jax.Array  # int32 []; -1 marks an overflow
-    path: jax.Array  # uint32 [2]: bit l is the turn after level l, 1 for the upper half
+    depth: Any  # int32 []; -1 marks an overflow
+    path: Any  # uint32 [2]: bit l is the turn after level l, 1 for the upper half
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class SplittingCoder(OneShotCoder):
         return zipf_table(self.expected_kl_nats, MAX_DEPTH + 1)
 
     @abc.abstractmethod
-    def _search(self, key: jax.Array, peak: Peak, outside: jax.Array) -> tuple[PathCode, jax.Array, jax.Array]:
+    def _search(self, key: Key, peak: Peak, outside: jax.Array) -> tuple[PathCode, jax.Array, jax.Array]:
         """(node, its log q/p, overflow); a target outside the domain must not be searched."""
 
     @functools.partial(jax.jit, static_argnums=0)
@@ -73,7 +74,7 @@ class SplittingCoder(OneShotCoder):
         return code, Info(jnp.sum(kl_nats(q, p)), ratio, overflow)
 
     @functools.partial(jax.jit, static_argnums=0)
-    def decode(self, key, p, code):
+    def decode_call(self, key, p, code):
         one_dim(p)
         path = jnp.asarray(code.path)
 
@@ -84,6 +85,7 @@ class SplittingCoder(OneShotCoder):
         return p.loc + p.scale * point(jax.lax.fori_loop(0, code.depth, down, root(key)))
 
     def symbols(self, code, p):
+        self.check_code(code)
         depth = int(code.depth)
         self.refuse(depth < 0)
         levels = np.arange(depth)

@@ -17,7 +17,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from rec_jax.core.prng import child_key
+from rec_jax.coders import draws
+from rec_jax.exact.threefry import Key
 
 MAX_DEPTH = 63  # two words of bits
 HEAP_SIZE = 64  # nodes that wait at a time
@@ -31,14 +32,14 @@ class Node(NamedTuple):
     above: jax.Array  # and above it
     mass: jax.Array
     time: jax.Array
-    key: jax.Array
+    key: Key
     depth: jax.Array  # int32 []
     path: jax.Array  # uint32 [2]
 
 
-def root(key: jax.Array) -> Node:
+def root(key: Key) -> Node:
     """The whole line."""
-    time = jax.random.exponential(child_key(key, _TIME))
+    time = draws.exponential(draws.child(key, _TIME))
     none = jnp.float32(0.0)
     return Node(none, none, jnp.float32(1.0), time, key, jnp.int32(0), jnp.zeros(2, jnp.uint32))
 
@@ -59,13 +60,13 @@ def nearest(node: Node, z: jax.Array) -> jax.Array:
     return jnp.clip(z, *ends(node))
 
 
-def child(node: Node, upper: jax.Array, split: str) -> Node:
+def child(node: Node, upper: jax.Array | int, split: str) -> Node:
     """The lower or the upper half; upper is 0 or 1."""
     share = _share(node) if split == "sample" else jnp.float32(0.5)
     cut = jnp.where(upper == 1, node.mass * share, node.mass * (1.0 - share))  # what falls away
     mass = jnp.where(upper == 1, node.mass * (1.0 - share), node.mass * share)
-    key = child_key(node.key, jnp.where(upper == 1, _RIGHT, _LEFT))
-    time = node.time + jax.random.exponential(child_key(key, _TIME)) / mass
+    key = draws.child(node.key, jnp.where(upper == 1, _RIGHT, _LEFT))
+    time = node.time + draws.exponential(draws.child(key, _TIME)) / mass
     below = node.below + jnp.where(upper == 1, cut, 0.0)
     above = node.above + jnp.where(upper == 1, 0.0, cut)
     bit = jnp.left_shift(jnp.asarray(upper, jnp.uint32), (node.depth % 32).astype(jnp.uint32))
@@ -75,8 +76,7 @@ def child(node: Node, upper: jax.Array, split: str) -> Node:
 
 def _share(node: Node) -> jax.Array:
     """Share of the interval's mass below its point: uniform on (0, 1), never at an end."""
-    bits = jax.random.bits(child_key(node.key, _POINT), (), jnp.uint32)
-    return ((bits >> 9).astype(jnp.float32) + 0.5) * 2.0**-23
+    return draws.uniform(draws.child(node.key, _POINT))
 
 
 def _quantile(below: jax.Array, above: jax.Array) -> jax.Array:

@@ -6,66 +6,66 @@ indices is hashed by threefry keys, and candidate m of a path is the window at i
 candidates of its own although all of them are windows of one sequence, which an encoder can score with one FFT.
 
 Random access: the value of one dim is a function of (key, step, place in the sequence), and a window's place is one
-of (key, path, candidate).
+of (key, path, candidate). Everything here is integers, normals in units of 2^-12.
 """
 
-import jax
-import jax.numpy as jnp
+from typing import Any
 
-from rec_jax.coders.tree.groups import make_groups
-from rec_jax.core.prng import child_key
+import numpy as np
 
-_SEQUENCES, _PATHS = range(2)  # children of a block's key
-ROW = 16  # neighbouring normals of a sequence that are drawn from one key
+from rec_jax.coders.tree.groups import group_of_dims
+from rec_jax.exact.normals import normals
+from rec_jax.exact.threefry import Key, child, threefry2x32
 
-
-def first_path(key: jax.Array) -> jax.Array:
-    """The key of the empty path."""
-    return child_key(key, _PATHS)
+_SEQUENCES = 0  # child of a block's key; 1 is its paths' (paths.py)
+_PART = 1 << 16  # steps are below it: the counter of a sequence is (part 2^16 + step, half of the place)
 
 
-def windows_of(path: jax.Array, n_candidates: int, length: int) -> jax.Array:
-    """Where the candidates of a path begin in its step's sequence, uint32 [M]; length is a power of two.
+def windows_of(path: Key, n_candidates: int, length: int, xp: Any) -> Any:
+    """Where the candidates of each path begin in its step's sequence: [...] to uint32 [..., M]; length a power of two.
 
     A path's key is itself two hashed words: one is the first window, the other, made odd, the stride to the next.
     """
-    first, stride = jax.random.key_data(path)
-    return (first + jnp.arange(n_candidates, dtype=jnp.uint32) * (stride | 1)) & jnp.uint32(length - 1)
+    return _window(Key(path.first[..., None], path.second[..., None]), xp.arange(n_candidates, dtype=xp.uint32), length)
 
 
-def sequence(key: jax.Array, step, part, length: int) -> jax.Array:
-    """The sequence of one step for the part-th `length` dims of its group, [length]."""
-    part_key = child_key(child_key(child_key(key, _SEQUENCES), step), part)
-    return jax.vmap(lambda row: _row(part_key, row))(jnp.arange(length // ROW)).reshape(length)
+def _window(path: Key, candidate: Any, length: int) -> Any:
+    return (path.first + candidate * (path.second | 1)) & (length - 1)
+
+
+def sequence(key: Key, step: Any, part: Any, length: int, xp: Any) -> Any:
+    """The sequence of one step of one block for the part-th F dims of its group, int32 [F] in units of 2^-12."""
+    counter = (xp.asarray(part * _PART + step).astype(xp.uint32), xp.arange(length // 2, dtype=xp.uint32))
+    words = threefry2x32(child(key, xp.uint32(_SEQUENCES)), counter)
+    return normals(xp.stack(words, axis=-1).reshape(length), xp)
 
 
 def replay(
-    key: jax.Array, n_steps, indices: jax.Array, weights: jax.Array, n_candidates: int, length: int
-) -> jax.Array:
-    """The decoder: the sample [D] that n_steps indices stand for; no steps: the first window for all dims.
+    key: Key, paths: Key, n_steps: Any, indices: Any, weights: Any, n_candidates: int, length: int, xp: Any
+) -> Any:
+    """The decoder: the samples, int32 [N, d] in units of 2^-12, that n_steps indices of each of N blocks stand for.
 
-    indices: [max_steps], those beyond n_steps are not looked at.  weights: [D], see groups.py.
+    No steps: the first window for all dims.  key: [N].  paths: [N, max_steps], before each step.  indices:
+    [N, max_steps], those beyond n_steps are not looked at.  weights: int32 [N, d], see groups.py.
     """
-
-    def follow(step, state):
-        path, windows = state
-        window = windows_of(path, n_candidates, length)[indices[step]]
-        return child_key(path, indices[step]), windows.at[step].set(window)
-
-    windows = jnp.zeros(indices.shape, jnp.uint32)
-    _, windows = jax.lax.fori_loop(0, n_steps, follow, (first_path(key), windows))
-    groups = make_groups(weights, n_steps, indices.size, n_candidates, length)
-    sequences = child_key(key, _SEQUENCES)
-
-    def value(dim):
-        step = groups.group_of[dim]
-        place = dim - groups.starts[step]
-        part_key = child_key(child_key(sequences, step), place // length)
-        row, column = jnp.divmod((windows[step].astype(jnp.int32) + place) % length, ROW)
-        return _row(part_key, row)[column]
-
-    return jax.vmap(value)(jnp.arange(weights.size))
+    step = group_of_dims(weights, n_steps, n_candidates, length, xp)
+    windows = _window(paths, indices.astype(xp.uint32), length)
+    windows = xp.where(xp.arange(indices.shape[-1]) < n_steps[:, None], windows, 0)
+    place = (xp.arange(step.shape[-1], dtype=xp.int32) - _run_starts(step, xp)).astype(xp.uint32)
+    at = (xp.take_along_axis(windows, step, axis=-1) + place) & (length - 1)
+    sequences = child(key, xp.uint32(_SEQUENCES))
+    counter = ((place // length) * _PART + step.astype(xp.uint32), at >> 1)
+    words = threefry2x32(Key(sequences.first[:, None], sequences.second[:, None]), counter)
+    return normals(xp.where((at & 1).astype(bool), words[1], words[0]), xp)
 
 
-def _row(part_key, row):
-    return jax.random.normal(child_key(part_key, row), (ROW,))
+def _run_starts(step: Any, xp: Any) -> Any:
+    """Where the run of equal numbers that each dim is in begins; step int32 [N, d], rising."""
+    dims = xp.arange(step.shape[-1], dtype=xp.int32)
+    first = xp.concatenate([xp.ones_like(step[:, :1], bool), step[:, 1:] != step[:, :-1]], axis=-1)
+    begins = xp.where(first, dims, 0)
+    if xp is np:
+        return np.maximum.accumulate(begins, axis=-1)
+    import jax
+
+    return jax.lax.cummax(begins, axis=1)

@@ -1,7 +1,8 @@
 """Dims that no candidate of the tree would reach, moved to where one does, and the bits that this takes.
 
 Among the F values that a step offers to one dim, about F exp(-k) lie where a posterior of k nats wants them: a dim far
-beyond ln F nats would be missed by many of its standard deviations. Such an outlier is re-centred: the code names it
+beyond ln F nats would be missed by many of its standard deviations, and one far wider than p would lose its tails,
+which hold few of those F values or none. Such an outlier is re-centred: the code names it
 and gives it a coding distribution of its own, in p's coordinates
 
     p' = N(2 s t, t^2),   t = 4^-e,   s and e small integers,
@@ -10,53 +11,51 @@ under which it has two or three nats left for the tree. Naming costs about ln D 
 about the nats that the outlier loses thereby.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from rec_jax.coders.base import ReadSymbols
-from rec_jax.core.gaussian import DiagGaussian, kl_nats
 from rec_jax.entropy.tables import Table, UniformTable, normalise, two_sided_geometric
+from rec_jax.exact.arithmetic import FRACTION_BITS
+from rec_jax.exact.prior import place
+from rec_jax.exact.tables import SCALE_BITS
 
 MAX_OUTLIERS = 128  # of a call; the farthest are taken
-_WIDEST = 16.0  # t is at most so many times the posterior's scale: a narrower t would only cost more bits
-_EXPONENTS, _LENGTHS = 8, 21  # e below 8, |s| below 2^20
+MIN_EXPONENT, MAX_EXPONENT = -4, 7  # of e
+LENGTHS = 21  # |s| below 2^20
 
 
 class Outliers(NamedTuple):
     """The re-centred dims of a call of D dims, rising; unused places hold dim D, and the last one is never used."""
 
-    dims: jax.Array  # int32 [MAX_OUTLIERS + 1]
-    exponents: jax.Array  # e, int32
-    shifts: jax.Array  # s, int32
+    dims: Any  # int32 [MAX_OUTLIERS + 1]
+    exponents: Any  # e, int32
+    shifts: Any  # s, int32
 
 
-def find_outliers(q: DiagGaussian, p: DiagGaussian, reach_nats: float) -> Outliers:
-    """The dims of more than reach_nats, at most MAX_OUTLIERS of them; q and p [D]."""
-    n_dims = p.loc.size
-    beyond, dims = jax.lax.top_k(kl_nats(q, p) - reach_nats, min(MAX_OUTLIERS, n_dims))
-    dims = jnp.sort(jnp.where(beyond > 0, dims, n_dims))
-    dims = jnp.pad(dims, (0, MAX_OUTLIERS + 1 - dims.size), constant_values=n_dims)
-    loc, scale = (
-        jnp.take(x, dims, mode="fill", fill_value=1.0) for x in ((q.loc - p.loc) / p.scale, q.scale / p.scale)
-    )
-    exponents = jnp.clip(jnp.ceil(-jnp.log(_WIDEST * scale) / jnp.log(4.0)), 0, _EXPONENTS - 1)
-    limit = float((1 << (_LENGTHS - 1)) - 1)
-    shifts = jnp.clip(jnp.round(0.5 * loc * 4.0**exponents), -limit, limit)
-    used = dims < n_dims
-    return Outliers(dims, *(jnp.where(used, x, 0).astype(jnp.int32) for x in (exponents, shifts)))
+def place_exactly(loc: Any, scale: Any, units: Any, outliers: Outliers, xp: Any) -> Any:
+    """loc + scale u in integers, int64 [N, D] in units of 2^-12, with u re-centred where an outlier is.
 
-
-def recentre(p: DiagGaussian, outliers: Outliers) -> DiagGaussian:
-    """p [D] with the outliers' own coding distributions in their places."""
-    t = jnp.ldexp(1.0, -2 * outliers.exponents)
-    loc, scale = (jnp.take(x, outliers.dims, mode="fill", fill_value=1.0) for x in (p.loc, p.scale))
-    return DiagGaussian(
-        p.loc.at[outliers.dims].set(loc + scale * 2.0 * t * outliers.shifts, mode="drop"),
-        p.scale.at[outliers.dims].set(scale * t, mode="drop"),
-    )
+    loc: units of 2^-12.  scale: units of 2^-16.  units: u, units of 2^-12.  outliers: of N calls, [N, ..].
+    """
+    units = units.astype(xp.int64)
+    z = place(loc, scale, units, xp)
+    n_dims = loc.shape[-1]
+    dims = xp.asarray(outliers.dims).astype(xp.int32)
+    exponents, shifts = (xp.asarray(x).astype(xp.int64) for x in (outliers.exponents, outliers.shifts))
+    at = xp.minimum(dims, n_dims - 1)
+    here = [xp.take_along_axis(x, at, axis=-1) for x in (loc, scale, units)]
+    bits = SCALE_BITS + 2 * exponents
+    moved = here[0] + (
+        (here[1] * ((shifts << (FRACTION_BITS + 1)) + here[2]) + (1 << (bits - 1))) >> bits
+    )  # below 2^60
+    rows = xp.arange(len(loc))[:, None] + xp.zeros_like(dims)
+    if xp is np:
+        used = dims < n_dims
+        z[rows[used], dims[used]] = moved[used]
+        return z
+    return z.at[rows, dims].set(moved, mode="drop")  # unused places hold dim D, which is not there
 
 
 def outlier_symbols(outliers: Outliers) -> tuple[list[np.ndarray], list[Table]]:
@@ -71,7 +70,13 @@ def outlier_symbols(outliers: Outliers) -> tuple[list[np.ndarray], list[Table]]:
     places = np.maximum(2 * size - (1 << lengths), 0) + (
         shifts[:count] < 0
     )  # place among the 2^length shifts of this length
-    values = [np.array([count]), dims[:count], exponents[:count], lengths, *(places[i : i + 1] for i in range(count))]
+    values = [
+        np.array([count]),
+        dims[:count],
+        exponents[:count] - MIN_EXPONENT,
+        lengths,
+        *(places[i : i + 1] for i in range(count)),
+    ]
     return values, [_COUNT, UniformTable(n_dims), _EXPONENT, _LENGTH, *(UniformTable(1 << n) for n in lengths.tolist())]
 
 
@@ -92,6 +97,7 @@ def from_outlier_symbols(values: list[np.ndarray], n_dims: int) -> tuple[Outlier
     if not count:
         return Outliers(dims, exponents, shifts), values[1:]
     dims[:count], exponents[:count], lengths = values[1:4]
+    exponents[:count] += MIN_EXPONENT
     places = np.concatenate(values[4 : 4 + count])
     size = (places + (1 << lengths)) // 2
     shifts[:count] = np.where(places % 2, -size, size)
@@ -100,5 +106,5 @@ def from_outlier_symbols(values: list[np.ndarray], n_dims: int) -> tuple[Outlier
 
 _SOME = [(1 << 24) // (n + 1) ** 2 for n in range(1, MAX_OUTLIERS + 1)]
 _COUNT = normalise([9 * sum(_SOME), *_SOME])  # none with probability 0.9: a call of a nat must not pay for them
-_EXPONENT = normalise([1 << (_EXPONENTS - e) for e in range(_EXPONENTS)])
-_LENGTH = two_sided_geometric(2, 128, _LENGTHS)
+_EXPONENT = normalise([1] * -MIN_EXPONENT + [1 << (MAX_EXPONENT + 1 - e) for e in range(MAX_EXPONENT + 1)])
+_LENGTH = two_sided_geometric(2, 128, LENGTHS)

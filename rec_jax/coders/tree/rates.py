@@ -14,10 +14,10 @@ from rec_jax.entropy.tables import Table, normalise
 
 
 @functools.lru_cache(maxsize=64)
-def offered_steps(max_steps: int, step_nats: float, spacing: float) -> tuple[int, ...]:
-    """K_0 = 0 < K_1 < ...: (spacing j)^2 nats in steps of step_nats, up to max_steps, which is always offered."""
-    last = math.ceil(math.sqrt(max_steps * step_nats) / spacing)
-    wanted = {0, 1, *(round((spacing * j) ** 2 / step_nats) for j in range(last + 1))}
+def offered_steps(max_steps: int, curvature: int) -> tuple[int, ...]:
+    """K_0 = 0 < K_1 < ... up to max_steps, which is always offered: 1, and round(curvature j^2 / 2^16) for all j."""
+    last = math.isqrt((max_steps << 16) // curvature) + 1
+    wanted = {0, 1, *((curvature * j * j + (1 << 15)) >> 16 for j in range(last + 1))}
     return tuple(sorted({k for k in wanted if k < max_steps} | {max_steps}))
 
 

@@ -15,12 +15,14 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from rec_jax.coders.tree.codebook import first_path, sequence, windows_of
-from rec_jax.coders.tree.groups import Groups, make_groups
+from rec_jax.coders.keys import at
+from rec_jax.coders.paths import first_path
+from rec_jax.coders.tree.codebook import sequence, windows_of
+from rec_jax.coders.tree.groups import group_of_dims
 from rec_jax.core.gaussian import DiagGaussian
-from rec_jax.core.prng import child_key
+from rec_jax.exact.arithmetic import FRACTION_BITS
+from rec_jax.exact.threefry import Key, child
 
-MAX_CANDIDATES = 32  # the candidates of a path that survive are the bits of one word
 _SPAN_NATS = 40.0  # paths that lie further behind the best one are dropped
 _BISECTIONS = 13  # of that span: the threshold is sharp to 0.005 nats
 _SHARP = -1e4  # quadratic coefficients beyond which the FFT's rounding, relative to the largest term, would show
@@ -35,13 +37,13 @@ class _Beam(NamedTuple):
 
     step: jax.Array  # int32 []
     scores: jax.Array  # [B], less that of the best one; -inf where there is no path
-    paths: jax.Array  # keys [B]
+    paths: Key  # [B]
     came_from: jax.Array  # int32 [max_steps, B]: parent * M + candidate of each survivor of each step
 
 
 def search(
     n_steps: jax.Array,
-    key: jax.Array,
+    key: Key,
     target: DiagGaussian,
     weights: jax.Array,
     max_steps: int,
@@ -53,29 +55,29 @@ def search(
 
     weights: int32 [D], see groups.py.  Works under a vmap of the axis BLOCKS, over blocks searched together.
     """
-    groups = make_groups(weights, n_steps, max_steps, n_candidates, length)
+    group_of = group_of_dims(weights, n_steps, n_candidates, length, jnp)
+    starts = jnp.searchsorted(group_of, jnp.arange(max_steps + 1), method="sort").astype(jnp.int32)
     linear, quadratic = _coefficients(target, length)
 
     def extend(beam: _Beam) -> _Beam:
-        scores = _window_scores(key, linear, quadratic, groups, beam.step, length)
-        windows = jax.vmap(lambda path: windows_of(path, n_candidates, length))(beam.paths)  # [B, M]
+        scores = _window_scores(key, linear, quadratic, starts, beam.step, length)
+        windows = windows_of(beam.paths, n_candidates, length, jnp)  # [B, M]
         total = beam.scores[:, None] + scores[windows]  # [B, M]
         parents, candidates, there, best = _select(total, n_beams)
         found = _Beam(
             step=beam.step + 1,
             scores=jnp.where(there, total[parents, candidates] - best, -jnp.inf),
-            paths=jax.vmap(child_key)(beam.paths[parents], candidates),
+            paths=child(at(beam.paths, parents), candidates.astype(jnp.uint32)),
             came_from=beam.came_from.at[beam.step].set(parents * n_candidates + candidates),
         )
         running = beam.step < n_steps  # the others wait for the longest block of the chunk
-        return found._replace(
-            scores=jnp.where(running, found.scores, beam.scores), paths=jnp.where(running, found.paths, beam.paths)
-        )
+        keep = [jnp.where(running, new, old) for new, old in zip(found.paths, beam.paths, strict=True)]
+        return found._replace(scores=jnp.where(running, found.scores, beam.scores), paths=Key(*keep))
 
     start = _Beam(
         step=jnp.int32(0),
         scores=jnp.where(jnp.arange(n_beams) == 0, 0.0, -jnp.inf),
-        paths=jnp.broadcast_to(first_path(key), (n_beams,)),
+        paths=Key(*(jnp.broadcast_to(word, (n_beams,)) for word in first_path(key, jnp))),
         came_from=jnp.zeros((max_steps, n_beams), jnp.int32),
     )
     longest = jax.lax.pmax(n_steps, BLOCKS)
@@ -90,10 +92,10 @@ def _coefficients(target: DiagGaussian, length: int):
     return jnp.pad(target.loc * precision, pad), jnp.pad(0.5 * (1.0 - precision), pad)
 
 
-def _window_scores(key, linear, quadratic, groups: Groups, step, length: int):
+def _window_scores(key, linear, quadratic, starts, step, length: int):
     """S[n] of every window n of a step's sequence, up to a constant, [length]."""
-    start = groups.starts[step]
-    size = groups.starts[step + 1] - start
+    start = starts[step]
+    size = starts[step + 1] - start
 
     def add_part(part, totals):
         spectrum, direct = totals
@@ -102,7 +104,7 @@ def _window_scores(key, linear, quadratic, groups: Groups, step, length: int):
             jnp.where(inside, jax.lax.dynamic_slice(x, (start + part * length,), (length,)), 0.0)
             for x in (linear, quadratic)
         )
-        normals = sequence(key, step, part, length)
+        normals = sequence(key, step, part, length, jnp).astype(jnp.float32) * 2.0**-FRACTION_BITS
         sharp = quadratic_here < _SHARP
         blunt = [jnp.where(sharp, 0.0, x) for x in (linear_here, quadratic_here)]
         spectra = jnp.fft.rfft(jnp.stack([*blunt, normals, normals**2]))

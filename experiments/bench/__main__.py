@@ -1,0 +1,85 @@
+"""Speed and bits of the coders, the codec, the network and the command, on this machine.
+
+make bench       # python -m experiments.bench [--only coder,codec,sizes,network,command] [--quick] [--model NAME|PATH]
+
+Prints as it goes and appends a row to runs/bench/rows.jsonl after every measurement; a run that was stopped goes on
+where it was, and --again measures anew. Timings are after compilation unless they say otherwise; the persistent
+compilation cache is off, but for the part `command`, which measures it.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax
+
+from experiments.bench.codec import codec_case
+from experiments.bench.command import command_case
+from experiments.bench.network import network_cases
+from experiments.bench.sizes import size_cases
+from experiments.cases import Case, rows_of, run_cases, split_names
+from experiments.coders.cells import bench_cells
+from experiments.coders.report import DEFINITIONS, markdown_table
+from rec_jax.core.errors import RecError
+from rec_jax.core.messages import one_line
+
+PARTS = ("coder", "codec", "sizes", "network", "command")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the chosen parts; exit code 1 if something could not be measured, the rest is measured all the same."""
+    arguments = _parse(argv)
+    path, failures = arguments.out / "rows.jsonl", {}
+    try:
+        for part in arguments.only:
+            print(f"[{part}]", flush=True)
+            cases = part_cases(part, arguments.model, arguments.quick)
+            for case, row in zip(cases, rows_of(cases, path), strict=True):
+                if row and part != "coder" and not arguments.again:
+                    print(f"{case.title}, measured before: {case.line(row)}")
+            failures |= run_cases(cases, path, arguments.again)
+            if part == "coder":
+                rows = [row for row in rows_of(cases, path) if row]
+                print("\n".join([*markdown_table(rows), DEFINITIONS]))
+    except (RecError, OSError) as error:
+        print(f"bench: {one_line(error)}", file=sys.stderr)
+        return 1
+    for title, reason in failures.items():
+        print(f"bench: {title}: {reason}", file=sys.stderr)
+    print(f"written: {path}")
+    return int(bool(failures))
+
+
+def part_cases(part: str, model: str, quick: bool) -> Sequence[Case]:
+    """What a part measures."""
+    match part:
+        case "coder":
+            return bench_cells(quick)
+        case "codec":
+            return [codec_case(model, quick)]
+        case "sizes":
+            return size_cases(model, quick)
+        case "network":
+            return network_cases(model, quick)
+        case "command":
+            return [command_case(model, quick)]
+        case _:
+            raise ValueError(part)
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Measure coders, codec, network and command on this machine.")
+    parser.add_argument("--only", default=",".join(PARTS), help="parts, joined by commas; default: %(default)s")
+    parser.add_argument("--quick", action="store_true", help="smallest sizes, seconds in all: does it run?")
+    parser.add_argument("--again", action="store_true", help="measure also what was measured before")
+    parser.add_argument("--model", default="cifar10-small", help="name of a shipped model, or path")
+    parser.add_argument("--out", type=Path, default=Path("runs/bench"))
+    arguments = parser.parse_args(argv)
+    arguments.only = split_names(parser, arguments.only, PARTS)
+    return arguments
+
+
+if __name__ == "__main__":
+    jax.config.update("jax_enable_compilation_cache", False)
+    sys.exit(main())

@@ -1,0 +1,41 @@
+"""What both sides of a coder know of a model besides its parameters: integers, learned at export (calibrate.py)."""
+
+import itertools
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from rec_jax.coders import LayerCoder, StepCountModel, make_layer_coder
+from rec_jax.coders.tree.groups import MAX_WEIGHT
+from rec_jax.core.errors import ConfigError
+
+_FIELDS = ("layer_step_counts", "layer_weights")  # of a config's coder section
+
+
+class Learned(NamedTuple):
+    """() where nothing was learned."""
+
+    step_counts: tuple[StepCountModel, ...] = ()  # per layer, of tiles of 32x32
+    shares: tuple[tuple[int, ...], ...] = ()  # per layer and channel, how the KL is expected to be spread
+
+    def for_coder(self, coder: LayerCoder, learned_for: LayerCoder) -> "Learned":
+        """The same for another coder, without the step counts if it takes others."""
+        return self if coder.takes_steps_of(learned_for) else self._replace(step_counts=())
+
+
+NOTHING = Learned()
+
+
+def configured_coder(section: Mapping[str, Any]) -> tuple[LayerCoder, Learned]:
+    """The coder of a config's `coder` section, and what was learned for it.
+
+    Raises ConfigError for a coder of a few nats or dims, which cannot carry a layer, and for numbers out of bounds.
+    """
+    coder = make_layer_coder({name: value for name, value in section.items() if name not in _FIELDS})
+    rows = section.get("layer_step_counts", ())
+    if any(len(row) != 3 or not all(type(n) is int and abs(n) < 1 << 20 for n in row) for row in rows):
+        raise ConfigError(f"coder.layer_step_counts={str(rows)[:60]}: three integers below 2^20 a layer, from export")
+    shares = tuple(map(tuple, section.get("layer_weights", ())))
+    for share in itertools.chain(*shares):
+        if not (type(share) is int and 1 <= share <= MAX_WEIGHT):
+            raise ConfigError(f"coder.layer_weights has {share!r}: integers of 1 to {MAX_WEIGHT}, from --mode=export")
+    return coder, Learned(tuple(StepCountModel(*row) for row in rows), shares)

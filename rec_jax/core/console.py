@@ -1,0 +1,30 @@
+"""What a command says: lines that survive a closed, full or broken standard output and error."""
+
+import contextlib
+import os
+import sys
+
+
+def say(line: str) -> None:
+    """A line on stdout, at once. Raises OSError that names standard output; BrokenPipeError if its reader has gone."""
+    try:
+        print(line, flush=True)  # nothing where there is no stdout
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, "standard output") from None
+
+
+def complain(line: str) -> None:
+    """One line on stderr; where there is none, silence."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):
+            print(" ".join(line.split()), file=sys.stderr, flush=True)
+
+
+def flush_or_drop() -> None:
+    """What is left in a stdout that cannot be written is dropped: Python would complain of it when the process ends."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nothing:
+            os.dup2(nothing.fileno(), sys.stdout.fileno())

@@ -1,0 +1,48 @@
+"""Ctrl-C is obeyed at once, whatever the process is in the middle of."""
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Generator
+
+from rec_jax.core.console import complain
+
+EXIT_CODE = 130  # 128 + SIGINT
+
+
+@contextlib.contextmanager
+def prompt_interrupts(line: str) -> Generator[None]:
+    """Ends the process at Ctrl-C, with `line` on stderr and EXIT_CODE, inside this block.
+
+    Python sees a signal only between two of its own instructions, raises it wherever it stands, and leaves only when
+    all threads have ended; a compilation or a search takes minutes. So a thread waits for the signal and ends the
+    process. Nothing is lost by that: files are written under no name (files.open_atomic).
+    Does nothing outside the main thread, and where the signal is ignored.
+    """
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        yield
+        return
+    waiting, waking = os.pipe()
+    os.set_blocking(waking, False)
+    fd_before = signal.set_wakeup_fd(waking, warn_on_full_buffer=False)
+    handler_before = signal.signal(signal.SIGINT, lambda *_: None)
+    threading.Thread(target=_watch, args=(waiting, line), daemon=True).start()
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler_before)
+        signal.set_wakeup_fd(fd_before)
+        os.close(waking)  # ends the thread
+
+
+def _watch(waiting: int, line: str) -> None:
+    while number := os.read(waiting, 1):
+        if number[0] == signal.SIGINT:
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                if sys.stderr.isatty():
+                    sys.stderr.write("\r\x1b[K")  # over a line of progress
+            complain(line)
+            os._exit(EXIT_CODE)
+    os.close(waiting)

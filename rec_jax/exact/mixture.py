@@ -1,0 +1,114 @@
+"""Mixtures of logistics over pixel values as integer masses, and a value as binary symbols under them.
+
+A mixture's mass below value v (of 2^d; its lower edge stands at v / 2^d - 1/2) is
+
+    U(v) = sum_k w_k F_k(v) + v sum_k w_k,      U(0) = 0,  U(2^d) = 2^24 sum_k w_k + 2^d sum_k w_k,
+
+in integers: w_k = round(2^12 exp(logit_k - largest logit)), F_k the logistic CDF in units of 2^-24, linear between the
+entries of a table. The second term gives every value some mass, so that any picture can be written. A value is sent
+from its top bit down: among the values lo .. hi - 1 that are left, the upper half has probability
+
+    floor(2^24 (U(hi) - U(mid)) / (U(hi) - U(lo)))  of 2^24,  at least 1 and at most 2^24 - 1.
+
+So a value costs d evaluations of U, where a table of all its values costs 2^d.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from rec_jax.exact.arithmetic import shift
+from rec_jax.exact.network import OUTPUT_BITS
+from rec_jax.exact.tables import (
+    LOG_STEP_BITS,
+    LOGISTIC_BITS,
+    LOGISTIC_CELL_BITS,
+    LOGISTIC_SPAN,
+    PIXEL_LOG_SCALES,
+    SCALE_BITS,
+    tables,
+)
+
+PROBABILITY_BITS = 24  # of a binary symbol
+_LOC_LIMIT = 4 << OUTPUT_BITS  # a pixel's loc beyond +-4 is a diverged network
+_PART_BITS = 12  # of the place within a cell of the logistic's table
+_PART_MASK = (1 << _PART_BITS) - 1
+_AT_ONCE = 1 << 13  # components whose numbers stay in a processor's cache
+_T_BITS = LOGISTIC_CELL_BITS + _PART_BITS  # after the point of a CDF's argument
+_T_LIMIT = (2 * LOGISTIC_SPAN << _T_BITS) - 1
+
+
+class IntegerMixtures:
+    """U of N mixtures with n components, from integers [N, n] in units of 2^-16; depth: d bits a value."""
+
+    def __init__(self, logits: Any, loc: Any, log_scale: Any, depth: int, xp: Any = np):
+        low, high = PIXEL_LOG_SCALES
+        to_steps = OUTPUT_BITS - LOG_STEP_BITS
+        steps = shift(log_scale, to_steps, xp) - (low << LOG_STEP_BITS)
+        steps = xp.clip(steps, 0, (high - low) << LOG_STEP_BITS).astype(xp.int32)
+        behind = shift(xp.max(logits, axis=-1, keepdims=True) - logits, to_steps, xp)
+        weight_table = xp.asarray(tables().weight)
+        weights = xp.take(weight_table, xp.minimum(behind, len(tables().weight) - 1).astype(xp.int32), mode="clip")
+        inverse = xp.take(xp.asarray(tables().inverse_scale.astype(np.float64)), steps, mode="clip")
+        self._inverse = _by_component(inverse, xp) * 2.0 ** (_T_BITS - OUTPUT_BITS - SCALE_BITS)  # [n, N]
+        loc = _by_component(xp.clip(loc, -_LOC_LIMIT, _LOC_LIMIT).astype(xp.float64), xp)
+        self._start = float(LOGISTIC_SPAN << _T_BITS) - loc * self._inverse  # exact: less than 2^52 steps of 2^-13
+        self._weights = _by_component(weights, xp)
+        self._total_weight = weights.sum(-1)
+        self._edge_bits = OUTPUT_BITS - depth
+        self._xp = xp
+        self._cdf = xp.asarray(tables().logistic[:-1])
+        self._rise = xp.asarray(np.diff(tables().logistic))
+        self.total = (self._total_weight << LOGISTIC_BITS) + (self._total_weight << depth)
+
+    def below(self, values: Any) -> Any:
+        """U of values 1 .. 2^d - 1, int64 [N]."""
+        xp = self._xp
+        edges = values.astype(xp.float64) * 2.0**self._edge_bits - 2.0 ** (OUTPUT_BITS - 1)
+        if xp is not np:
+            parts = (self._part(*row, edges) for row in zip(self._inverse, self._start, self._weights, strict=True))
+            return self._total_weight * values + sum(parts)
+        mass = self._total_weight * values
+        n_at_once = _AT_ONCE // len(self._weights)
+        for first in range(0, len(edges), n_at_once):
+            self._add_below(edges[first : first + n_at_once], slice(first, first + n_at_once), mass)
+        return mass
+
+    def _part(self, inverse: Any, start: Any, weight: Any, edges: Any) -> Any:
+        """What one component adds."""
+        xp = self._xp
+        t = xp.clip(xp.floor(edges * inverse + start), 0, _T_LIMIT).astype(xp.int64)
+        cell = t >> _PART_BITS
+        rise = xp.take(self._rise, cell, mode="clip") * (t & _PART_MASK)
+        return weight * (xp.take(self._cdf, cell, mode="clip") + (rise >> _PART_BITS))
+
+    def _add_below(self, edges: np.ndarray, where: slice, mass: np.ndarray) -> None:
+        """The same for all components of some mixtures, in place: this is where a decoder of pixels is."""
+        inverse, start, weight = (x[:, where] for x in (self._inverse, self._start, self._weights))
+        argument, (t, cell, cdf, rise) = np.empty(inverse.shape), np.empty((4, *inverse.shape), np.int64)
+        np.multiply(edges, inverse, out=argument)
+        argument += start
+        np.maximum(argument, 0, out=argument)
+        np.minimum(argument, _T_LIMIT, out=argument)
+        np.copyto(t, argument, casting="unsafe")  # cuts off what is after the point; nothing is negative here
+        np.right_shift(t, _PART_BITS, out=cell)
+        np.bitwise_and(t, _PART_MASK, out=t)
+        self._cdf.take(cell, out=cdf, mode="clip")
+        self._rise.take(cell, out=rise, mode="clip")
+        t *= rise
+        t >>= _PART_BITS
+        cdf += t
+        cdf *= weight
+        mass[where] += cdf.sum(0)
+
+
+def _by_component(x: Any, xp: Any) -> Any:
+    """[N, n] to [n, N], lying in that order."""
+    return np.ascontiguousarray(x.T) if xp is np else x.T
+
+
+def upper_half(mass_low: Any, mass_middle: Any, mass_high: Any, xp: Any = np) -> Any:
+    """The probability of the upper half in units of 2^-24, int64, from U at the three borders."""
+    upper, whole = (mass_high - mass_middle).astype(xp.uint64), (mass_high - mass_low).astype(xp.uint64)
+    probability = ((upper << PROBABILITY_BITS) // whole).astype(xp.int64)
+    return xp.minimum(xp.maximum(probability, 1), (1 << PROBABILITY_BITS) - 1)

@@ -1,0 +1,124 @@
+"""The arithmetic of a network in integers: what models/float_net.py does in float32 for training, here exactly.
+
+A model is written once over a net's methods. Activations are integers in units of 2^-12, clipped after every layer to
++-256, so that the proof of exactness (convolution.py) holds for any input. No division, no root, nothing but sums,
+products, shifts that round halves up, and tables.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from rec_jax.core.layers import layer_at
+from rec_jax.exact.arithmetic import FRACTION_BITS, LIMIT, clip, shift, take
+from rec_jax.exact.convolution import convolve
+from rec_jax.exact.tables import tables
+
+OUTPUT_BITS = 16  # after the point of what a network says of a pixel
+OUTPUT_LIMIT = (1 << 24) - 1  # which is +-256, as everywhere
+_FACTOR_BITS = 16  # of constant factors
+
+
+class ExactNet:
+    """Arithmetic on arrays of `dtype` under `xp`.
+
+    xp: numpy or jax.numpy (then inside exact.scope.exact_jax, which admits 64 bits).  dtype: "float64", or "int64",
+    the judge: slow, but beyond doubt.
+    """
+
+    def __init__(self, xp: Any = np, dtype: str = "float64"):
+        self.xp = xp
+        self.dtype = dtype
+        self._elu = xp.asarray(tables().elu.astype(dtype))
+
+    # ---- layers --------------------------------------------------------------------------------------------------
+
+    def conv(self, params: dict, x: Any, features: int = 0, init_scale: float = 1.0, edge: bool = False) -> Any:
+        """Convolution, rounded to units of 2^-12 and clipped; params as quantise.py makes them.
+
+        features, init_scale: for the nets that make parameters.
+        """
+        del features, init_scale
+        return self._convolution(params, x, FRACTION_BITS, edge)
+
+    def conv_relu(self, params: dict, x: Any, edge: bool = False) -> Any:
+        """The positive part of `conv`."""
+        return self._convolution(params, x, FRACTION_BITS, edge, least=0)
+
+    def output_conv(self, params: dict, x: Any, features: int = 0, init_scale: float = 1.0, edge: bool = False) -> Any:
+        """A network's last convolution, in units of 2^-16."""
+        del features, init_scale
+        return self._convolution(params, x, OUTPUT_BITS, edge, OUTPUT_LIMIT, -OUTPUT_LIMIT)
+
+    def _convolution(self, params: dict, x: Any, fraction_bits: int, edge: bool, limit: int = LIMIT, least=-LIMIT):
+        """Sums divided by 2^bits, rounded, within least .. limit, in units of 2^-fraction_bits."""
+        extra = fraction_bits - FRACTION_BITS
+        if self.dtype == "float64":  # the weights take the step, a power of two, so that the sums need only a floor
+            step = params["step"] * 2.0**extra
+            return convolve(x, params["w"] * step, edge, self.xp, self._floor(params["b"] * step + 0.5, least, limit))
+        left = params["bits"] - extra  # per channel: bits after the point that go
+        sums = convolve(x, params["w"], edge, self.xp) + params["b"]
+        return self.xp.clip((sums + (1 << (left - 1))) >> left, least, limit)
+
+    def _floor(self, bias: Any, least: int, limit: int) -> Callable[[Any], Any]:
+        """sums -> floor(sums + bias), clipped; under numpy in place."""
+        if self.xp is not np:
+            return lambda sums: self.xp.clip(self.xp.floor(sums + bias), least, limit)
+
+        def finish(sums):
+            sums += bias
+            np.floor(sums, out=sums)
+            np.maximum(sums, least, out=sums)  # twice as fast as clip
+            np.minimum(sums, limit, out=sums)
+
+        return finish
+
+    def elu(self, x: Any) -> Any:
+        """ELU: x above 0, exp(x) - 1 below."""
+        return self.xp.where(x < 0, -take(self._elu, self.xp.maximum(-x, 0), self.xp), x)
+
+    def add_relu(self, x: Any, y: Any) -> Any:
+        """The positive part of x + y, clipped."""
+        total = x + y
+        if self.xp is not np:
+            return self.xp.clip(total, 0, LIMIT)
+        np.maximum(total, 0, out=total)
+        return np.minimum(total, LIMIT, out=total)
+
+    def add_scaled(self, x: Any, factor: float, y: Any) -> Any:
+        """x + factor y, factor rounded to 2^-16."""
+        return clip(x + shift(y * round(factor * 2**_FACTOR_BITS), _FACTOR_BITS, self.xp), self.xp)
+
+    # ---- pixels and outputs --------------------------------------------------------------------------------------
+
+    def pixels(self, values: Any, depth: int) -> Any:
+        """Pixel values of a depth, scaled to +-1/2; exact up to 11 bits."""
+        doubled = 2 * values.astype(self.dtype) + (1 - (1 << depth))
+        return shift(doubled, depth + 1 - FRACTION_BITS, self.xp)
+
+    def multiply(self, x: Any, y: Any) -> Any:
+        """The product of two outputs, in units of 2^-16, clipped."""
+        return clip(shift(x * y, OUTPUT_BITS, self.xp), self.xp, OUTPUT_LIMIT)
+
+    def halve(self, x: Any, times: int) -> Any:
+        """An output, divided by 2^times and rounded."""
+        return shift(x, times, self.xp)
+
+    # ---- shapes --------------------------------------------------------------------------------------------------
+
+    def concat(self, parts: Sequence[Any]) -> Any:
+        """Channels one after the other."""
+        return self.xp.concatenate(parts, axis=-1)
+
+    def tile(self, vector: Any, shape: Sequence[int]) -> Any:
+        """A vector at every position of shape."""
+        return self.xp.broadcast_to(vector, (*shape, vector.shape[-1]))
+
+    def repeat(self, step: Callable, state: Any, layers: Any) -> tuple[Any, list]:
+        """step(state, layer) -> (state, record) over the layers of a models.base.Layer; the records as a list."""
+        records = []
+        for i in range(len(layers.number)):
+            state, record = step(state, layer_at(layers, i))
+            records.append(record)
+        return state, records

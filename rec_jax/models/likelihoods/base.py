@@ -1,0 +1,142 @@
+"""p(x | z) as mixtures of discretised logistics, one conditional mixture per colour, coded phase by phase.
+
+Value v of 2^d stands at x = (v + 1/2) / 2^d - 1/2 and owns a bin of width 2^-d, so that the bins tile [-1/2, 1/2]; the
+outer two reach to infinity. With F the logistic CDF and the bin's edges at a > b = a - 2^-d / s, in units of s,
+
+    P(v) = F(a) - F(b) = F(a) F(-b) (1 - e^(b - a))        (stable for every scale s)
+
+The locs of green and blue depend linearly on the colours before them at the same pixel. A likelihood may code its
+pixels in several phases, each looking at the pixels of those before it.
+"""
+
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+N_VALUES = 256  # of 8 bits, which networks are trained on
+MIN_LOG_SCALE = -8.0  # 1/12 of an 8-bit bin: sharper than that, a component is a single value
+ALL = 1 << 30  # more than a picture has
+MAX_COMPONENTS = 8  # so that a mixture's integer masses fit 64 bits (exact/mixture.py)
+
+
+class PixelParams(NamedTuple):
+    """Mixtures of n logistics for the pixels of one phase; arrays [..., 3, n] over the colours, in a net's numbers.
+
+    Unnormalised log weights, locs on [-1/2, 1/2], natural log scales, and slopes (g on r, b on r, b on g).
+    """
+
+    logits: Any
+    loc: Any
+    log_scale: Any
+    slopes: Any
+
+
+class Phase(NamedTuple):
+    """The pixels (top + i step, left + j step) of a picture, and what else their likelihood wants to know of them."""
+
+    top: int = 0
+    left: int = 0
+    step: int = 1
+    kind: int = 0
+    height: int = ALL  # of these pixels, so many rows and columns, or as many as there are
+    width: int = ALL
+
+    def of(self, pixels: Any) -> Any:
+        """The phase's part of pixels [B, H, W, ...], a view of a numpy array."""
+        rows, columns = (
+            slice(first, first + n * self.step, self.step)
+            for first, n in ((self.top, self.height), (self.left, self.width))
+        )
+        return pixels[:, rows, columns]
+
+
+class Likelihood(Protocol):
+    """Maps what the network puts out, and the pixels that are known already, to mixtures."""
+
+    @property
+    def n_outputs(self) -> int:
+        """Channels that the top-down network must put out per pixel."""
+        ...
+
+    def init(self, x: Any, xp: Any) -> dict[str, Any]:
+        """Parameters of its own, from a first batch of scaled pixels x [B, H, W, 3]."""
+
+    def phases(self, height: int, width: int) -> list[Phase]:
+        """In coding order; together they hold every pixel of a picture once."""
+
+    def rows(self, net: Any, params: dict, outputs: Any, pixels: Any, phase: Phase, depth: int = 8) -> PixelParams:
+        """The mixtures of a phase. outputs [B, H, W, n_outputs]; pixels [B, H, W, 3], values of `depth` bits, of which
+        it may look only at those of earlier phases. Under an exact net the results are in units of 2^-16.
+        """
+
+    def reads(self, phase: Phase, earlier: Phase) -> bool:
+        """Whether `rows` of a phase may look at pixels of an earlier one; if not, it can be called before."""
+
+
+class OnePhase:
+    """What a likelihood has that codes all pixels at once."""
+
+    def phases(self, height: int, width: int) -> list[Phase]:
+        """All pixels."""
+        del height, width
+        return [Phase()]
+
+    def reads(self, phase: Phase, earlier: Phase) -> bool:
+        """Nothing is earlier."""
+        del phase, earlier
+        return False
+
+
+def scale_pixels(values: Any, depth: int = 8) -> Any:
+    """Values 0 .. 2^depth - 1, floats of any array type, to the centres of their bins in [-1/2, 1/2]."""
+    return (values + 0.5) * 2.0**-depth - 0.5
+
+
+def colour_mixture(params: PixelParams, x: Any, channel: int) -> tuple[Any, Any, Any]:
+    """(logits, loc, log_scale), [..., n] each, of one colour, given x [..., 3], scaled, of the colours before it."""
+    loc = params.loc[..., channel, :]
+    if channel == 1:
+        loc = loc + params.slopes[..., 0, :] * x[..., 0, None]
+    elif channel == 2:
+        loc = loc + params.slopes[..., 1, :] * x[..., 0, None] + params.slopes[..., 2, :] * x[..., 1, None]
+    return params.logits[..., channel, :], loc, params.log_scale[..., channel, :]
+
+
+def log_prob_nats(params: PixelParams, values: Any, xp: Any, depth: int = 8, n_channels: int = 3) -> Any:
+    """log P of pixel values [..., 3], floats, summed over the first n_channels colours; [...]."""
+    x = scale_pixels(values, depth)
+    return sum(_log_prob(colour_mixture(params, x, c), x[..., c], values[..., c], xp, depth) for c in range(n_channels))
+
+
+def _log_prob(mixture: tuple[Any, Any, Any], x: Any, values: Any, xp: Any, depth: int) -> Any:
+    logits, loc, log_scale = mixture
+    inverse = xp.exp(-xp.maximum(log_scale, MIN_LOG_SCALE))
+    centre, half = (x[..., None] - loc) * inverse, 2.0 ** -(depth + 1) * inverse
+    last = (1 << depth) - 1
+    below_upper = xp.where(values[..., None] == last, 0.0, -xp.logaddexp(0.0, -centre - half))
+    above_lower = xp.where(values[..., None] == 0, 0.0, -xp.logaddexp(0.0, centre - half))
+    inner = (values > 0) & (values < last)
+    width = xp.where(inner[..., None], xp.log(-xp.expm1(-2.0 * half)), 0.0)
+    terms = logits + below_upper + above_lower + width
+    return _logsumexp(terms, xp) - _logsumexp(logits, xp)
+
+
+def _logsumexp(x: Any, xp: Any) -> Any:
+    if x.shape[-1] == 1:
+        return x[..., 0]
+    peak = xp.max(x, axis=-1, keepdims=True)
+    return peak[..., 0] + xp.log(xp.sum(xp.exp(x - peak), axis=-1))
+
+
+def log_likelihood_nats(likelihood: Likelihood, net: Any, params: dict, outputs: Any, images: Any) -> Any:
+    """log p(x | z) of images uint8 [B, H, W, 3] under a float net; nats per image, [B]."""
+    pixels = images.astype(net.xp.float32)
+    return sum(
+        log_prob_nats(likelihood.rows(net, params, outputs, pixels, phase), phase.of(pixels), net.xp).sum((1, 2))
+        for phase in likelihood.phases(*images.shape[1:3])
+    )
+
+
+def matching_log_scale(x: Any, xp: Any) -> Any:
+    """Log-scale of the logistic with the standard deviation of x (at least a bin): std = pi scale / sqrt(3)."""
+    return xp.log(xp.maximum(xp.std(x), 1.0 / N_VALUES) * (np.sqrt(3.0) / np.pi))

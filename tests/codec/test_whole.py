@@ -1,0 +1,104 @@
+"""Pictures under a model without latents, coded as a whole."""
+
+import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_codec import digest, smooth_image, tiny_phases
+
+from rec_jax.codec import container, pixels
+from rec_jax.codec.whole import METHOD
+from rec_jax.core.errors import ConfigError, CorruptFile, WrongModel
+from rec_jax.evaluate.compression import compress_images, summarise
+from rec_jax.models.likelihoods import phases
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def codec():
+    return dataclasses.replace(tiny_phases(), fallback="none")
+
+
+def pictures():
+    for depth in (8, 16):
+        for size in ((1, 1), (1, 7), (33, 47)):
+            image = smooth_image(*size, depth=depth)
+            yield from (image, image[..., 1].copy())
+
+
+def test_round_trip_of_any_size_colour_and_depth_in_a_process_without_jax(tmp_path):
+    images = list(pictures())
+    for i, image in enumerate(images):
+        np.save(tmp_path / f"{i}.npy", image)
+    code = (
+        "import sys; sys.modules['jax'] = None; import numpy as np; from tiny_codec import *; "
+        "codec = dataclasses.replace(tiny_phases(), fallback='none')\n"
+        "for i, path in enumerate(sys.argv[1:]):\n"
+        "    print(digest(codec.decompress(codec.compress(np.load(path)))))"
+    )
+    paths = [str(tmp_path / f"{i}.npy") for i in range(len(images))]
+    env = dict(os.environ, PYTHONPATH=os.pathsep.join([str(HERE), str(HERE.parents[1])]))
+    found = subprocess.run([sys.executable, "-c", code, *paths], env=env, capture_output=True, text=True)
+    assert found.stdout.split() == [digest(image) for image in images], found.stderr
+
+
+def test_blocks_are_files_too(codec, monkeypatch):
+    """Small blocks, whose mixtures are computed ahead of the pixels that they do not read."""
+    monkeypatch.setattr(phases, "BLOCK", 16)
+    monkeypatch.setattr(pixels, "_SMALL", 0)
+    image = smooth_image(17, 24)
+    encoded = codec.encode([image])[0]
+    np.testing.assert_array_equal(codec.decompress(encoded.blob), image)
+    assert abs(encoded.pixel_bits - encoded.ideal_pixel_bits) < 0.01 * encoded.ideal_pixel_bits
+    assert encoded.index_bits == encoded.side_bits == encoded.kl_bits == 0
+
+
+def test_many_files_and_their_headers(codec):
+    images = [smooth_image(9, 8), smooth_image(9, 8, 1), smooth_image(3, 70)]
+    blobs = [codec.compress(image) for image in images]
+    assert [container.unpack(blob)[0].method for blob in blobs] == 3 * [METHOD]
+    assert codec.package.codec("fast").decompress(blobs[0]).shape == (9, 8, 3)  # presets say nothing
+    for found, image in zip(codec.decompress_many(blobs), images, strict=True):
+        np.testing.assert_array_equal(found, image)
+
+
+def test_progress_is_told_in_pixels(codec):
+    told = [], []
+    blob = codec.compress(smooth_image(9, 8), lambda *x: told[0].append(x))
+    codec.decompress(blob, lambda *x: told[1].append(x))
+    assert told[0] == told[1] and told[0][-1] == (72, 72) and len(told[0]) == len(phases.Phases().phases(9, 8))
+
+
+def test_the_picture_given_is_left_alone(codec):
+    image = smooth_image(5, 4)
+    image.flags.writeable = False
+    assert codec.compress(image)
+
+
+def test_a_flat_picture_becomes_a_classical_file():
+    blob = tiny_phases().compress(np.zeros((64, 64, 3), np.uint8))
+    assert container.unpack(blob)[0].kind == container.EMBEDDED
+
+
+def test_files_of_others_are_refused(codec):
+    blob = codec.compress(smooth_image(5, 4))
+    other = dataclasses.replace(codec, package=dataclasses.replace(codec.package, model_id=1))
+    with pytest.raises(WrongModel):
+        other.decompress(blob)
+    with pytest.raises(ConfigError, match="no device"):
+        codec.on_device("cpu").decompress(blob)
+    header, payload = container.unpack(blob)
+    with pytest.raises(CorruptFile):
+        codec.decompress(container.pack(header, payload[:-9]))
+
+
+def test_rows_of_an_evaluation(codec, tmp_path):
+    rows = compress_images(codec, [smooth_image(5, 4), smooth_image(5, 4, 1)], tmp_path / "rows.jsonl")
+    summary = summarise(rows)
+    assert summary.coder_loss is None and summary.rates_bpd["kl"] == 0
+    assert summary.rates_bpd["pixel"] == pytest.approx(summary.rates_bpd["elbo"], rel=0.01)
