@@ -27,7 +27,7 @@ from rec_jax.version import __version__
 
 _INTERRUPTED = "interrupted; nothing was written"
 _PIPE_CLOSED = 141  # what a shell reports of a program whose reader has gone: 128 + SIGPIPE
-_SMALL_MODEL, _LARGE_MODEL = "cifar10-small", "photos-small"  # for pictures up to SMALL x SMALL, and for others
+_SMALL_MODEL, _LARGE_MODEL = "cifar10", "photos"  # for pictures up to SMALL x SMALL, and for others
 _MAX_REC_BYTES = 6 * container.MAX_PIXELS + 64
 
 

@@ -134,10 +134,10 @@ def test_round_trip(folder, capsys, image, fake_codec):
     assert cli.main(["decompress", "a.rec", "b.png"]) == 0
     assert "exact" in capsys.readouterr().out
     np.testing.assert_array_equal(np.asarray(Image.open("b.png")), image)
-    assert fake_codec == [("cifar10-small", "best"), ("fake", "best")]
+    assert fake_codec == [("cifar10", "best"), ("fake", "best")]
 
 
-@pytest.mark.parametrize("size, model", [((32, 32), "cifar10-small"), ((32, 33), "photos-small")])
+@pytest.mark.parametrize("size, model", [((32, 32), "cifar10"), ((32, 33), "photos")])
 def test_the_default_model_is_that_of_the_pictures_size(folder, fake_codec, size, model):
     Image.new("RGB", size).save("a.png")
     assert cli.main(["compress", "a.png", "a.rec"]) == 0

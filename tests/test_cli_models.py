@@ -12,7 +12,7 @@ from PIL import Image
 
 from rec_jax import cli
 from rec_jax.codec import container, lossless
-from rec_jax.codec.lossless import pack_embedded
+from rec_jax.codec.container import pack_stored
 from rec_jax.codec.model_file import write_model_file
 from rec_jax.codec.package import Package
 from tests.codec.tiny_codec import CODER, COUNTS, LEVELS, WEIGHTS, smooth_image, tiny_package, tiny_phases
@@ -35,9 +35,9 @@ def models(tmp_path_factory):
     write_package(folder / "latents.safetensors", tiny_package(), VAE, **learned)
     write_package(folder / "phases.safetensors", tiny_phases().package, PHASES)
     Image.fromarray(IMAGE).save(folder / "in.png")
-    (folder / "raw.rec").write_bytes(pack_embedded(IMAGE, only_raw=True))
+    (folder / "raw.rec").write_bytes(pack_stored(IMAGE))
     with contextlib.chdir(folder), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lossless, "pack_embedded", lambda image, only_raw: bytes(9 * image.size))  # never the smaller
+        patch.setattr(lossless, "pack_embedded", lambda image: bytes(9 * image.size))  # never the smaller
         for name in ("latents", "phases"):
             words = ["--model", f"{name}.safetensors", "--preset", "fast", "--verify"]
             assert cli.main(["compress", "in.png", f"{name}.rec", *words]) == 0

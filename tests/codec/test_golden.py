@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 from tiny_codec import CODER, digest, smooth_image, tiny_codec
 
-from rec_jax.codec import container, decode, load_codec, shipped_models
+from rec_jax.codec import container, decode, load_codec, open_package, shipped_models
 from rec_jax.codec.container import EMBEDDED, LOSSLESS
 from rec_jax.codec.fallback import LZMA, PNG, RAW, WEBP
 from rec_jax.codec.presets import PRESETS, preset_coder, preset_number
+from rec_jax.codec.whole import METHOD
 from rec_jax.coders import make_layer_coder
 
 HERE = Path(__file__).parent
@@ -30,7 +31,9 @@ TINY = {
     "tiny/18 tiles": smooth_image(3, 17 * 64 + 5),
 }
 BEAM = dict(kind="beam_search", omega=5.0, epsilon=0.2, n_beams=4, block_size=100)
-SHIPPED = [f"{model}/{preset}" for model in shipped_models() for preset in PRESETS]
+LATENT = [name for name in shipped_models() if open_package(name).model.groups]
+SHIPPED = [f"{model}/{preset}" for model in LATENT for preset in PRESETS]
+PHASES = [name for name in shipped_models() if name not in LATENT]  # a preset says nothing of theirs
 NOISE = np.random.Generator(np.random.Philox(0)).integers(0, 256, (5, 7, 3), np.uint8)
 EMBEDDED_FILES = {f"embedded {kind}": kind for kind in (RAW, WEBP, PNG, LZMA)}
 
@@ -56,6 +59,9 @@ def regenerated() -> dict[str, dict[str, str]]:
         image = smooth_image(12, 20)
         codec = dataclasses.replace(load_codec(*name.split("/")), fallback="none")
         files[name] = entry(codec.compress(image), image)
+    for name in PHASES:
+        image = smooth_image(12, 20)
+        files[name] = entry(dataclasses.replace(load_codec(name), fallback="none").compress(image), image)
     return files
 
 
@@ -69,7 +75,7 @@ FILES = {name: (base64.b64decode(e["file"]), e["pixels"]) for name, e in json.lo
 
 
 def test_every_model_and_preset_has_a_golden_file():
-    assert FILES.keys() == {*TINY, *EMBEDDED_FILES, *SHIPPED, "tiny/beam search"}
+    assert FILES.keys() == {*TINY, *EMBEDDED_FILES, *SHIPPED, *PHASES, "tiny/beam search"}
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -77,6 +83,13 @@ def test_files_of_the_shipped_models_decode_to_their_pixels(name):
     blob, pixels = FILES[name]
     header, _ = container.unpack(blob)
     assert (header.kind, header.method >> 4) == (LOSSLESS, list(PRESETS).index(name.split("/")[1]))
+    assert digest(decode(blob)) == pixels
+
+
+@pytest.mark.parametrize("name", PHASES)
+def test_files_of_the_shipped_models_without_latents_decode_to_their_pixels(name):
+    blob, pixels = FILES[name]
+    assert (container.unpack(blob)[0].kind, container.unpack(blob)[0].method) == (LOSSLESS, METHOD)
     assert digest(decode(blob)) == pixels
 
 
