@@ -79,7 +79,7 @@ def write_files(groups: list[list[Picture]], model: str | None, out: Path) -> No
     for group in groups:
         height, width, _ = group[0].pixels.shape
         name = model or latent_model(group[0].pixels)
-        codec = load_codec(name)
+        codec = load_codec(name).without_fallback()  # the demonstration is of latents, not of what is embedded
         with stage(f"compressing {len(group)} pictures of {width}x{height} with {name} (a first run compiles)"):
             for picture, encoded in zip(group, codec.encode([p.pixels for p in group]), strict=True):
                 write_png(out / f"{picture.name}.png", picture.pixels)
