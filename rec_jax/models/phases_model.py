@@ -30,7 +30,7 @@ class PhasesModel:
         return net.xp.zeros((batch, *size, self.likelihood.n_outputs)), []
 
     def posterior(self, net, params, hidden, context):
-        raise NotImplementedError("a model without layers has no posterior")
+        raise IndexError("a model without layers has no layer whose posterior there could be")
 
     def group_params(self, params, group):
-        raise NotImplementedError("a model without layers has no groups")
+        raise IndexError(f"group {group} of a model without groups")
