@@ -13,7 +13,7 @@ import time
 import numpy as np
 
 from rec_jax.codec import container
-from rec_jax.codec.presets import PRESETS, preset_name
+from rec_jax.codec.presets import NO_PRESET, PRESETS, preset_name
 from rec_jax.codec.tiles import SMALL
 from rec_jax.core.console import complain, flush_or_drop, say
 from rec_jax.core.errors import BitstreamMismatch, RecError, WrongModel
@@ -71,8 +71,7 @@ def compress(arguments: argparse.Namespace) -> None:
     image = read_image(arguments.input, drop_icc=arguments.drop_icc)
     model = arguments.model or default_model(image)
     codec = _open_codec(model, arguments.preset)
-    has_latents = bool(codec.package.model.groups)
-    with progress_line("rec-jax: tiles" if has_latents else "rec-jax: pixels") as progress:
+    with progress_line(f"rec-jax: {codec.progress_of}") as progress:
         data = codec.compress(image, progress=progress)
     if arguments.verify and not np.array_equal(codec.decompress(data), image):
         raise BitstreamMismatch(f"{arguments.input}: the file did not decode to its pixels; nothing was written")
@@ -81,7 +80,7 @@ def compress(arguments: argparse.Namespace) -> None:
     if header.kind == container.EMBEDDED:
         how = _embedded(header)
     else:
-        how = f"model {model}" + (f", preset {arguments.preset}" if has_latents else "")
+        how = f"model {model}" + (f", preset {arguments.preset}" if codec.searches else "")
     verified = ", verified" if arguments.verify else ""
     elapsed_s = time.perf_counter() - start_s
     _report(arguments.output, f"{_sizes(header, len(data))}, {how}{verified}, {elapsed_s:.1f} s")
@@ -90,7 +89,7 @@ def compress(arguments: argparse.Namespace) -> None:
 def decompress(arguments: argparse.Namespace) -> None:
     """`rec-jax decompress IN.rec OUT.png`: the same pixels as a PNG."""
     from rec_jax.codec import codec_of
-    from rec_jax.codec.lossless import unpack_embedded
+    from rec_jax.codec.embedded import unpack_embedded
     from rec_jax.codec.png import png_bytes
 
     start_s = time.perf_counter()
@@ -116,7 +115,7 @@ def info(arguments: argparse.Namespace) -> None:
     else:
         name = _model_name(header)
         say(f"  model id {header.model_id:04x} ({name or 'not shipped'})")
-        say(f"  {_method(header, name)}")
+        say(f"  {_method(header)}")
     say(f"  CRC-32 of the pixels {header.pixel_crc32:08x}")
 
 
@@ -183,7 +182,7 @@ def _open_codec(name_or_path: str, preset: str):
     from rec_jax.codec import load_codec
 
     codec = load_codec(name_or_path, preset)
-    if not codec.package.model.groups:
+    if not codec.searches:
         return codec
     try:
         from rec_jax.core.compilation import check_device, enable_compilation_cache
@@ -204,17 +203,12 @@ def _model_name(header: container.Header) -> str | None:
         return None
 
 
-def _method(header: container.Header, model_name: str | None) -> str:
-    """How a model wrote the file. METHOD is also that of a preset: only the model tells which is meant."""
-    from rec_jax.codec import open_package
-    from rec_jax.codec.whole import METHOD
-
-    if header.method == METHOD:
-        if model_name is None:
-            return f"method {METHOD:02x}"
-        if not open_package(model_name).model.groups:
-            return "phases: the pixels alone, no preset"
-    preset, split = preset_name(header.method >> 4), header.method & 15
+def _method(header: container.Header) -> str:
+    """How a model wrote the file."""
+    number, split = header.method >> 4, header.method & 15
+    if number == NO_PRESET:
+        return "pixels alone, no latents and no preset"
+    preset = preset_name(number)
     kind = f" (coder {PRESETS[preset]['kind']})" if preset in PRESETS else ""
     return f"preset {preset}{kind}, split {split}"
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from rec_jax import cli, codec
 from rec_jax.codec import container, model_file
-from rec_jax.codec.lossless import pack_embedded
+from rec_jax.codec.embedded import pack_embedded
 from rec_jax.codec.presets import CUSTOM_PRESET, PRESETS
 from rec_jax.codec.whole import METHOD
 from rec_jax.core.errors import MissingFile
@@ -27,9 +27,12 @@ MODEL_ID, PHASES_ID = 0x1234, 0x4321
 class FakeCodec:
     """XORs the pixels with 0xAA: enough for everything but the rate."""
 
+    progress_of = "tiles"
+
     def __init__(self, package, preset="default"):
         self.package = package
         self.preset = preset
+        self.searches = bool(package.model.groups)
 
     def compress(self, image, progress=None):
         progress and progress(1, 1)
@@ -169,11 +172,11 @@ def test_info(folder, capsys):
 @pytest.mark.parametrize(
     "model_id, method, model, words",
     [
-        (PHASES_ID, METHOD, "fake-phases", "phases: the pixels alone, no preset"),
+        (PHASES_ID, METHOD, "fake-phases", "pixels alone, no latents and no preset"),
         (MODEL_ID, 0x25, "fake", "preset best (coder tree), split 5"),
         (MODEL_ID, 0x30, "fake", "preset irec (coder beam_search), split 0"),
         (MODEL_ID, CUSTOM_PRESET << 4, "fake", "preset custom, split 0"),
-        (MODEL_ID ^ 1, METHOD, "not shipped", "method 10"),  # a model without latents, or the default preset
+        (MODEL_ID ^ 1, METHOD, "not shipped", "pixels alone, no latents and no preset"),
         (MODEL_ID ^ 1, 0x05, "not shipped", "preset fast (coder tree), split 5"),
     ],
 )
@@ -374,7 +377,7 @@ def test_ctrl_c_in_a_real_process(folder):
     code = (
         "import sys, time; from rec_jax import cli\n"
         "class Slow:\n"
-        "    class package: model = type('Model', (), {'groups': ()})\n"
+        "    searches, progress_of = False, 'pixels'\n"
         "    def compress(self, image, progress): print('started', flush=True); time.sleep(60)\n"
         "cli._open_codec = lambda *_: Slow()\n"
         "sys.exit(cli.main(['compress', 'in.png', 'out.rec']))"
@@ -512,7 +515,7 @@ def test_ctrl_c_does_not_wait_for_threads_or_long_calls(folder, n_signals):
     code = (
         "import sys, threading; from concurrent.futures import ThreadPoolExecutor; from rec_jax import cli\n"
         "class Slow:\n"
-        "    class package: model = type('Model', (), {'groups': ()})\n"
+        "    searches, progress_of = False, 'pixels'\n"
         "    def compress(self, image, progress):\n"
         "        with ThreadPoolExecutor() as pool:\n"
         "            print('started', flush=True)\n"

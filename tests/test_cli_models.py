@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from rec_jax import cli
-from rec_jax.codec import container, lossless
+from rec_jax.codec import base, container
 from rec_jax.codec.container import pack_stored
 from rec_jax.codec.model_file import write_model_file
 from rec_jax.codec.package import Package
@@ -37,7 +37,7 @@ def models(tmp_path_factory):
     Image.fromarray(IMAGE).save(folder / "in.png")
     (folder / "raw.rec").write_bytes(pack_stored(IMAGE))
     with contextlib.chdir(folder), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lossless, "pack_embedded", lambda image: bytes(9 * image.size))  # never the smaller
+        patch.setattr(base, "pack_embedded", lambda image: bytes(9 * image.size))  # never the smaller
         for name in ("latents", "phases"):
             words = ["--model", f"{name}.safetensors", "--preset", "fast", "--verify"]
             assert cli.main(["compress", "in.png", f"{name}.rec", *words]) == 0

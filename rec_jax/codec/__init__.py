@@ -5,9 +5,10 @@ import os
 import numpy as np
 
 from rec_jax.codec import container
+from rec_jax.codec.embedded import unpack_embedded
 from rec_jax.codec.model_file import find_model_name, shipped_model_paths
 from rec_jax.codec.package import Package, open_package
-from rec_jax.codec.presets import CUSTOM_PRESET, preset_name
+from rec_jax.codec.presets import CUSTOM_PRESET, NO_PRESET, PRESETS, preset_name
 from rec_jax.core.errors import UnsupportedVersion, WrongModel
 
 __all__ = ["Package", "decode", "load_codec", "open_package", "shipped_models"]
@@ -35,8 +36,6 @@ def decode(blob: bytes, model: str | os.PathLike | None = None) -> np.ndarray:
 
     Raises CorruptFile, UnsupportedVersion or WrongModel; never returns other pixels.
     """
-    from rec_jax.codec.lossless import unpack_embedded
-
     header, payload = container.unpack(bytes(blob))
     if header.kind == container.EMBEDDED:
         return unpack_embedded(header, payload)
@@ -51,11 +50,11 @@ def codec_of(header: container.Header, model: str | os.PathLike | None = None):
     preset = header.method >> 4
     if preset == CUSTOM_PRESET:
         raise WrongModel("the file was written by a coder that no preset names; decode it in python with it")
-    if preset_name(preset) == "custom":
+    if preset != NO_PRESET and preset >= len(PRESETS):
         raise UnsupportedVersion("the file uses a preset that this program does not know: update rec_jax")
     package = open_package(find_model_name(header.model_id) if model is None else model)
     if package.model_id != header.model_id:
         raise WrongModel(
             f"the file was written with model {header.model_id:04x}; {package.name} is {package.model_id:04x}"
         )
-    return package.codec(preset_name(preset))
+    return package.codec(None if preset == NO_PRESET else preset_name(preset))

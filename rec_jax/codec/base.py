@@ -1,9 +1,17 @@
-"""What every codec offers, and what a file is made of."""
+"""What every codec of pictures offers and has in common, and what a file is made of."""
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+import abc
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
+
+from rec_jax.codec import container
+from rec_jax.codec.embedded import pack_embedded, unpack_embedded
+from rec_jax.codec.package import Package
+from rec_jax.core.errors import CoderOverflow, WrongModel
+from rec_jax.core.progress import Progress
 
 
 class Encoded(NamedTuple):
@@ -19,13 +27,85 @@ class Encoded(NamedTuple):
     kl_bits: float  # KL(q || p) of the targets that were coded
 
 
-class Codec(Protocol):
-    """Pictures to files and back."""
+@dataclasses.dataclass(frozen=True, eq=False)
+class FileCodec(abc.ABC):
+    """Pictures to `.rec` files and back, under a package; a codec adds what is abstract here.
 
-    kind: int  # the header's
+    fallback: what a picture becomes that the model would make larger, or cannot code. "smallest": the smallest
+      classical format at hand. "raw": its pixels as they are. "none": the file is larger, or CoderOverflow is raised.
+      The latter two are for measurements of models.
+    """
 
-    def encode(self, images: Sequence[np.ndarray]) -> list[Encoded]:
-        """Files of many pictures, with what each is made of."""
+    package: Package
+    fallback: str = dataclasses.field(default="smallest", kw_only=True)
 
-    def decode(self, blob: bytes) -> np.ndarray:
-        """The picture of a file."""
+    searches: ClassVar[bool]  # whether encoding runs jax
+    progress_of: ClassVar[str]  # what `progress` counts
+
+    @abc.abstractmethod
+    def _encode(self, images: list[np.ndarray], progress: Progress | None, measure: bool) -> list[Encoded | None]:
+        """Files with the model; None for a picture that it cannot code."""
+
+    @abc.abstractmethod
+    def _decode(self, header: container.Header, payload: bytes, progress: Progress | None) -> np.ndarray:
+        """The picture of such a file, not compared with its checksum yet."""
+
+    @abc.abstractmethod
+    def on_device(self, platform: str | None) -> Self:
+        """The same codec, decoding under jax on its first device of a platform; None: under numpy. The same pixels."""
+
+    @abc.abstractmethod
+    def pieces(self, image: np.ndarray) -> np.ndarray:
+        """What the model's bound of a picture is made of, [n, h, w, 3]: the parts that it is coded in."""
+
+    def compress(self, image: Any, progress: Progress | None = None) -> bytes:
+        """A `.rec` file for an image [H, W, 3] or grey [H, W], uint8 or uint16; UnsupportedImage for anything else."""
+        return self.encode([image], progress, measure=False)[0].blob
+
+    def decompress(self, blob: bytes, progress: Progress | None = None) -> np.ndarray:
+        """The exact pixels of a file that this model and coder wrote.
+
+        Raises CorruptFile, UnsupportedVersion or WrongModel; never returns other pixels.
+        """
+        header, payload = container.unpack(bytes(blob))
+        if header.kind == container.EMBEDDED:
+            return unpack_embedded(header, payload)
+        self.check_model(header)
+        image = self._decode(header, payload, progress)
+        container.check_pixels(header, image)
+        return image
+
+    def decompress_many(self, blobs: Sequence[bytes], batch_size: int = 16) -> Iterator[np.ndarray]:
+        """The pictures of many files, in order, with the errors of `decompress`; batch_size: decoded at once."""
+        del batch_size
+        return (self.decompress(blob) for blob in blobs)
+
+    def encode(self, images: Sequence[Any], progress: Progress | None = None, measure: bool = True) -> list[Encoded]:
+        """Files of many pictures, with what each file is made of.
+
+        measure: whether the bits of the pixels are wanted; a model without latents is faster without.
+        """
+        arrays = [container.checked_image(image) for image in images]
+        encoded = self._encode(arrays, progress, measure)
+        return [self._or_embedded(e, image) for e, image in zip(encoded, arrays, strict=True)]
+
+    def without_fallback(self) -> Self:
+        """The same codec, whose files all come from the model, however large."""
+        return dataclasses.replace(self, fallback="none")
+
+    def check_model(self, header: container.Header) -> None:
+        """WrongModel if a file was written with another model."""
+        theirs, ours = header.model_id, self.package.model_id
+        if theirs != ours:
+            raise WrongModel(f"the file was written with model {theirs:04x}; this is {ours:04x}")
+
+    def _or_embedded(self, encoded: Encoded | None, image: np.ndarray) -> Encoded:
+        """What was encoded, or the picture in a classical format where that is smaller or the only way."""
+        if self.fallback == "none":
+            if encoded is None:
+                raise CoderOverflow("a picture holds more nats than the coder admits; raise max_nats or allow fallback")
+            return encoded
+        embedded = container.pack_stored(image) if self.fallback == "raw" else pack_embedded(image)
+        if encoded is not None and len(encoded.blob) <= len(embedded):
+            return encoded
+        return Encoded(embedded, container.EMBEDDED, *6 * (0,))

@@ -9,6 +9,7 @@ import binascii
 import dataclasses
 import struct
 import zlib
+from typing import Any
 
 import numpy as np
 
@@ -67,8 +68,8 @@ class Header:
         return self.n_dims * self.depth // 8
 
 
-def image_header(image: np.ndarray, kind: int, method: int = 0, model_id: int = 0) -> Header:
-    """The Header of an image [H, W] or [H, W, 3], uint8 or uint16.
+def checked_image(image: Any) -> np.ndarray:
+    """An image as an array [H, W] or [H, W, 3], uint8 or uint16.
 
     Raises UnsupportedImage for another type or shape, and for more than MAX_PIXELS pixels.
     """
@@ -81,6 +82,13 @@ def image_header(image: np.ndarray, kind: int, method: int = 0, model_id: int = 
     height, width = image.shape[:2]
     if height * width == 0 or height * width > MAX_PIXELS:
         raise UnsupportedImage(f"image has {height} x {width} pixels; 1 to {MAX_PIXELS} can be written")
+    return image
+
+
+def image_header(image: np.ndarray, kind: int, method: int = 0, model_id: int = 0) -> Header:
+    """The Header of an image; see checked_image for what it may be."""
+    image = checked_image(image)
+    height, width = image.shape[:2]
     depth = 8 * image.dtype.itemsize
     return Header(height, width, image.ndim == 2, depth, kind, method, model_id, pixel_crc32(image))
 

@@ -3,37 +3,31 @@
 A picture is cut into tiles. Each tile's latents are sent by relative entropy coding, layer by layer from the top;
 then its pixels by p(x | z) at the z that both sides have. All symbols go into one entropy-coded stream, in groups of
 tiles: the latents of a group, then the pixels of the group before it, so that a decoder can walk the network for one
-group while it reads the pixels of another. Decoding runs on numpy; encoding imports jax (encoder.py). A model without
-latents codes a picture as a whole, both ways on numpy (whole.py).
+group while it reads the pixels of another. Decoding runs on numpy; encoding imports jax (encoder.py).
 """
 
 import dataclasses
-import functools
 import itertools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
 from rec_jax.codec import container
-from rec_jax.codec.base import Encoded
+from rec_jax.codec.base import Encoded, FileCodec
 from rec_jax.codec.latents import LayerCalls, groups_of, layer_calls, read_codes, walk_outputs
-from rec_jax.codec.package import Package
 from rec_jax.codec.pixels import read_pixels
 from rec_jax.codec.presets import preset_name, preset_number
-from rec_jax.codec.tiles import Tile, tile_side, tiles
-from rec_jax.codec.whole import decode_whole, encode_whole
+from rec_jax.codec.tiles import Tile, cut_tile, tile_side, tiles
 from rec_jax.coders import LayerCoder
-from rec_jax.core.errors import CoderOverflow, ConfigError, CorruptFile, WrongModel
+from rec_jax.core.errors import CorruptFile, WrongModel
 from rec_jax.core.progress import Progress
 from rec_jax.entropy.queue import SymbolReader
 from rec_jax.exact.network import ExactNet
 
-SPLITS = (
-    0,
-    5,
-)  # blocks of the coder's size; where one of them overflows, 32 times smaller ones; then a classical format
+# How often the coder's blocks are halved: not at all; where one of them overflows, 5 times; then a classical format.
+SPLITS = (0, 5)
 GROUP = 16  # tiles whose latents, and whose pixels, stand together in a stream
 
 
@@ -55,45 +49,30 @@ class Layout(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class LosslessCodec:
-    """A package and a coder.
+class LosslessCodec(FileCodec):
+    """The codec of a package with latents, and a coder for them.
 
-    fallback: what a picture becomes that the model would make larger, or cannot code. "smallest": the smallest
-      classical format at hand. "raw": its pixels as they are. "none": the file is larger, or CoderOverflow is raised.
-      The latter two are for measurements of models.
     platform: where decoding walks the network: a platform of jax, or None for numpy.
     """
 
-    package: Package
     coder: LayerCoder
-    fallback: str = "smallest"
     platform: str | None = None
 
-    kind = container.LOSSLESS
+    searches = True
+    progress_of = "tiles"
 
-    def compress(self, image: np.ndarray, progress: Progress | None = None) -> bytes:
-        """A `.rec` file for an image [H, W, 3] or grey [H, W], uint8 or uint16; UnsupportedImage for anything else."""
-        return self.encode([image], progress, measure=False)[0].blob
+    def on_device(self, platform: str | None) -> Self:
+        return dataclasses.replace(self, platform=platform)
 
-    def decompress(self, blob: bytes, progress: Progress | None = None) -> np.ndarray:
-        """The exact pixels of a file that this model and coder wrote.
+    def pieces(self, image: np.ndarray) -> np.ndarray:
+        side = self.tile_side(image)
+        return np.stack([cut_tile(image, tile, side) for tile in tiles(*image.shape[:2], side)])
 
-        Raises CorruptFile, UnsupportedVersion or WrongModel; never returns other pixels.
-        """
-        header, payload = container.unpack(bytes(blob))
-        if header.kind == container.EMBEDDED:
-            return unpack_embedded(header, payload)
-        if self.package.model.groups:
-            image = self._read(header, SymbolReader(payload), progress)
-        else:
-            self._check_model(header)
-            if self.platform is not None:
-                raise ConfigError(f"{self.package.name} has no latents and decodes on the processor; take no device")
-            image = decode_whole(self.package, header, payload, progress)
-        container.check_pixels(header, image)
-        return image
+    def _encode(self, images: list[np.ndarray], progress: Progress | None, measure: bool) -> list[Encoded | None]:
+        from rec_jax.codec.encoder import encode_all
 
-    decode = decompress
+        del measure
+        return encode_all(self, images, progress)
 
     def decompress_many(self, blobs: Sequence[bytes], batch_size: int = GROUP) -> Iterator[np.ndarray]:
         """The pictures of many files, in order; pictures of one tile walk the network `batch_size` at a time.
@@ -105,43 +84,6 @@ class LosslessCodec:
             for batch in groups_of(same, batch_size if kind else 1):
                 yield from self._read_batch(batch) if kind else (self.decompress(file.blob) for file in batch)
 
-    def encode(
-        self, images: Sequence[np.ndarray], progress: Progress | None = None, measure: bool = True
-    ) -> list[Encoded]:
-        """Files of many pictures, whose tiles are searched together, with what each file is made of.
-
-        measure: whether the bits of the pixels are wanted; a model without latents is faster without.
-        """
-        images = [np.asarray(image) for image in images]
-        for image in images:
-            container.image_header(image, self.kind)  # refuses what cannot be written before any work
-        if self.package.model.groups:
-            from rec_jax.codec.encoder import encode_all
-
-            encoded = encode_all(self, images, progress)
-        else:
-            encoded = [encode_whole(self.package, image, progress, measure) for image in images]
-        return [self._or_embedded(e, image) for e, image in zip(encoded, images, strict=True)]
-
-    def _or_embedded(self, encoded: Encoded | None, image: np.ndarray) -> Encoded:
-        """What was encoded, or the picture in a classical format where that is smaller or the only way."""
-        if self.fallback == "none":
-            if encoded is None:
-                raise CoderOverflow("a picture holds more nats than the coder admits; raise max_nats or allow fallback")
-            return encoded
-        embedded = container.pack_stored(image) if self.fallback == "raw" else pack_embedded(image)
-        if encoded is not None and len(encoded.blob) <= len(embedded):
-            return encoded
-        return Encoded(embedded, container.EMBEDDED, *6 * (0,))
-
-    def on_device(self, platform: str | None) -> "LosslessCodec":
-        """The same codec, decoding under jax on its first device of a platform; None: under numpy. The same pixels."""
-        return dataclasses.replace(self, platform=platform)
-
-    def without_fallback(self) -> "LosslessCodec":
-        """The same codec, whose files all hold latents, however large."""
-        return dataclasses.replace(self, fallback="none")
-
     # ---- what both sides derive from a header ----------------------------------------------------------------------
 
     def tile_side(self, image: np.ndarray) -> int:
@@ -150,7 +92,9 @@ class LosslessCodec:
 
     def layout(self, side: int, split: int = 0) -> Layout:
         """The layers' coders for tiles of one side, with blocks 2^split times smaller."""
-        return _layout(self, side, split)
+        package, coder = self.package, self.coder.smaller(split)
+        learned = package.learned.for_coder(self.coder, package.coder)
+        return Layout(side, coder, layer_calls(package.model, coder, learned, side))
 
     def method(self, split: int) -> int:
         """The header's method: preset and split."""
@@ -158,9 +102,9 @@ class LosslessCodec:
 
     # ---- decoding --------------------------------------------------------------------------------------------------
 
-    def _read(self, header: container.Header, reader: SymbolReader, progress: Progress | None) -> np.ndarray:
-        """The picture, made only as its groups are read: the header may claim any size, the stream cannot."""
-        split = self._checked_split(header)
+    def _decode(self, header: container.Header, payload: bytes, progress: Progress | None) -> np.ndarray:
+        """The picture is made only as its groups are read: the header may claim any size, the stream cannot."""
+        reader, split = SymbolReader(payload), self._checked_split(header)
         side = tile_side(header.height, header.width, self.package.model.stride)
         layout, n_channels = self.layout(side, split), 1 if header.grey else 3
         parts: list[tuple[Tile, np.ndarray]] = []
@@ -185,9 +129,9 @@ class LosslessCodec:
     def _opened(self, blob: bytes) -> "_Opened":
         header, payload = container.unpack(blob)
         side = tile_side(header.height, header.width, self.package.model.stride)
-        whole = not self.package.model.groups
-        if whole or header.kind == container.EMBEDDED or max(header.height, header.width) > side:
+        if header.kind == container.EMBEDDED or max(header.height, header.width) > side:
             return _Opened(blob, header, payload, None)
+        self.check_model(header)
         return _Opened(blob, header, payload, (side, self._checked_split(header)))
 
     def _read_batch(self, batch: "list[_Opened]") -> Iterator[np.ndarray]:
@@ -223,15 +167,8 @@ class LosslessCodec:
         package = self.package
         return walk_outputs(package.model, package.exact_params, layout.calls, numbers, codes, layout.side)
 
-    def _check_model(self, header: container.Header) -> None:
-        if header.model_id != self.package.model_id:
-            raise WrongModel(
-                f"the file was written with model {header.model_id:04x}; this is {self.package.model_id:04x}"
-            )
-
     def _checked_split(self, header: container.Header) -> int:
-        """The header's split, once it is clear that this codec wrote the file."""
-        self._check_model(header)
+        """The header's split, once it is clear that this coder wrote the file."""
         preset, split = header.method >> 4, header.method & 15
         if preset != preset_number(self.coder):
             have = preset_name(preset_number(self.coder))
@@ -241,34 +178,9 @@ class LosslessCodec:
         return split
 
 
-@functools.lru_cache(maxsize=32)
-def _layout(codec: LosslessCodec, side: int, split: int) -> Layout:
-    package = codec.package
-    learned = package.learned.for_coder(codec.coder, package.coder)
-    coder = codec.coder.smaller(split)
-    return Layout(side, coder, layer_calls(package.model, coder, learned, side))
-
-
 def real_pixels(group: Sequence[Tile], side: int) -> np.ndarray:
     """Which pixels of padded tiles are the picture's, bool [T, side, side]."""
     real = np.zeros((len(group), side, side), bool)
     for mask, tile in zip(real, group, strict=True):
         mask[: tile.height, : tile.width] = True
     return real
-
-
-def pack_embedded(image: np.ndarray) -> bytes:
-    """A file that holds the picture in the smallest classical format at hand; it needs no model."""
-    from rec_jax.codec import fallback
-
-    method, payload = fallback.smallest(image)
-    return container.pack(container.image_header(image, container.EMBEDDED, method), payload)
-
-
-def unpack_embedded(header: container.Header, payload: bytes) -> np.ndarray:
-    """The pixels of such a file, checked."""
-    from rec_jax.codec import fallback  # and with it Pillow, which a file with a model does without
-
-    image = fallback.unpack(header.method, payload, header.shape, header.dtype)
-    container.check_pixels(header, image)
-    return image

@@ -6,7 +6,7 @@ Importing this, and decoding with what it gives, imports no jax.
 import dataclasses
 import functools
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from rec_jax.core.errors import ConfigError, CorruptFile
 from rec_jax.models import make_model
 from rec_jax.models.base import LatentModel
 from rec_jax.models.exact_params import check_stored, exact_params, float_params, quantise_params
+
+if TYPE_CHECKING:
+    from rec_jax.codec.base import FileCodec
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -45,11 +48,16 @@ class Package:
         """For decoding, in numpy."""
         return exact_params(self.model, self.stored)
 
-    def codec(self, preset: str | None = None):
-        """The LosslessCodec of this model with a preset's coder, or its own. Raises ConfigError for another preset."""
-        from rec_jax.codec.lossless import LosslessCodec
+    def codec(self, preset: str | None = None) -> "FileCodec":
+        """The codec of this model, with a preset's coder, or its own; ConfigError for a preset that does not exist.
 
-        return LosslessCodec(self, self.coder if preset is None else preset_coder(preset))
+        A model without latents needs no coder: then a preset is only checked.
+        """
+        from rec_jax.codec.lossless import LosslessCodec
+        from rec_jax.codec.whole import WholeCodec
+
+        coder = self.coder if preset is None else preset_coder(preset)
+        return LosslessCodec(self, coder) if self.model.groups else WholeCodec(self)
 
 
 def open_package(name_or_path: str | os.PathLike) -> Package:

@@ -34,6 +34,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {  # the place is the number in a fil
         rate=None,
     ),
 }
+NO_PRESET = 14  # a model without latents, which takes no coder
 CUSTOM_PRESET = 15  # a coder that no preset names: the reader must be given the same one
 
 
@@ -50,5 +51,7 @@ def preset_number(coder: LayerCoder) -> int:
 
 
 def preset_name(number: int) -> str:
-    """The preset as the command line calls it, or 'custom'."""
+    """The preset as the command line calls it, 'none' without a coder, or 'custom'."""
+    if number == NO_PRESET:
+        return "none"
     return list(PRESETS)[number] if number < len(PRESETS) else "custom"

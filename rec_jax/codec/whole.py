@@ -3,49 +3,70 @@
 Both directions run on numpy, without jax.
 """
 
+import dataclasses
 import math
+from typing import Any, Self
 
 import numpy as np
 
 from rec_jax.codec import container
-from rec_jax.codec.base import Encoded
-from rec_jax.codec.package import Package
+from rec_jax.codec.base import Encoded, FileCodec
 from rec_jax.codec.pixels import read_pixels, write_pixels
+from rec_jax.codec.presets import NO_PRESET
 from rec_jax.core.blas_threads import one_blas_thread
+from rec_jax.core.errors import ConfigError, CorruptFile
 from rec_jax.core.progress import Progress
 from rec_jax.entropy.base import CountedSink
 from rec_jax.entropy.queue import SymbolReader, SymbolWriter
 from rec_jax.exact.network import ExactNet
 
-METHOD = 0x10  # in a header; presets say nothing here
+METHOD = NO_PRESET << 4  # in a header
 
 
-def encode_whole(package: Package, image: np.ndarray, progress: Progress | None, measure: bool) -> Encoded:
-    """The file of a picture [H, W, 3] or grey [H, W], uint8 or uint16.  measure: its bits too."""
-    writer, depth, n_channels = SymbolWriter(), 8 * image.dtype.itemsize, 1 if image.ndim == 2 else 3
-    counted = CountedSink(writer)
-    sink = counted if measure else writer
-    colour = np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image.copy()
-    with one_blas_thread():
-        ideal_bits = write_pixels(
-            sink, package.model.likelihood, ExactNet(), package.exact_params["likelihood"], None,
-            colour[None], _everywhere(*image.shape[:2]), n_channels, depth, progress, measure,
-        )  # fmt: skip
-    pixel_bits = counted.counter.bits if measure else math.nan
-    header = container.image_header(image, container.LOSSLESS, METHOD, package.model_id)
-    stream = writer.getvalue()
-    blob = container.pack(header, stream)
-    return Encoded(blob, container.LOSSLESS, 8 * (len(blob) - len(stream)), 0.0, 0.0, pixel_bits, ideal_bits, 0.0)
+@dataclasses.dataclass(frozen=True, eq=False)
+class WholeCodec(FileCodec):
+    """The codec of a package without latents."""
 
+    searches = False
+    progress_of = "pixels"
 
-def decode_whole(package: Package, header: container.Header, payload: bytes, progress: Progress | None) -> np.ndarray:
-    """The picture of such a file, not checked yet."""
-    with one_blas_thread():
-        pixels = read_pixels(
-            SymbolReader(payload), package.model.likelihood, ExactNet(), package.exact_params["likelihood"], None,
-            _everywhere(header.height, header.width), 1 if header.grey else 3, header.depth, progress,
-        )[0]  # fmt: skip
-    return np.ascontiguousarray(pixels[..., 0] if header.grey else pixels, header.dtype)
+    def on_device(self, platform: str | None) -> Self:
+        if platform is not None:
+            raise ConfigError(f"{self.package.name} has no latents and decodes on the processor; take no device")
+        return self
+
+    def pieces(self, image: np.ndarray) -> np.ndarray:
+        return image[None]
+
+    def _encode(self, images: list[np.ndarray], progress: Progress | None, measure: bool) -> list[Encoded | None]:
+        return [self._encode_one(image, progress, measure) for image in images]
+
+    def _encode_one(self, image: np.ndarray, progress: Progress | None, measure: bool) -> Encoded:
+        writer, depth, n_channels = SymbolWriter(), 8 * image.dtype.itemsize, 1 if image.ndim == 2 else 3
+        counted = CountedSink(writer)
+        sink = counted if measure else writer
+        colour = np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image.copy()
+        with one_blas_thread():
+            ideal_bits = write_pixels(
+                sink, *self._law(), colour[None], _everywhere(*image.shape[:2]), n_channels, depth, progress, measure
+            )
+        pixel_bits = counted.counter.bits if measure else math.nan
+        header = container.image_header(image, container.LOSSLESS, METHOD, self.package.model_id)
+        stream = writer.getvalue()
+        blob = container.pack(header, stream)
+        return Encoded(blob, container.LOSSLESS, 8 * (len(blob) - len(stream)), 0.0, 0.0, pixel_bits, ideal_bits, 0.0)
+
+    def _decode(self, header: container.Header, payload: bytes, progress: Progress | None) -> np.ndarray:
+        if header.method != METHOD:
+            raise CorruptFile(f"the file is damaged: its method is {header.method:02x}; this model's is {METHOD:02x}")
+        real, n_channels = _everywhere(header.height, header.width), 1 if header.grey else 3
+        with one_blas_thread():
+            pixels = read_pixels(SymbolReader(payload), *self._law(), real, n_channels, header.depth, progress)[0]
+        return np.ascontiguousarray(pixels[..., 0] if header.grey else pixels, header.dtype)
+
+    def _law(self) -> tuple[Any, ExactNet, Any, None]:
+        """Likelihood, net, parameters, and what a network with latents would say of the pixels."""
+        return self.package.model.likelihood, ExactNet(), self.package.exact_params["likelihood"], None
 
 
 def _everywhere(height: int, width: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Sources of images: TFDS data sets, folders of images, and photographs that need no network."""
+"""Sources of images: TFDS data sets, folders of images, and photographs that need no network, each opened on demand."""
 
 import dataclasses
 import difflib
@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from rec_jax.core import errors
 from rec_jax.data.crops import random_crops
-from rec_jax.data.embedded import embedded_patches
-from rec_jax.data.folder import open_folder
 from rec_jax.data.source import ArraySource, CenterCrops, ImageSource, evenly_spaced
 
 if TYPE_CHECKING:
@@ -55,8 +53,12 @@ def make_source(data_config: Mapping[str, Any], split: str) -> ImageSource:
         raise errors.ConfigError(f"split={split!r}; have 'train' and 'test'")
     match options.kind:
         case "embedded":
+            from rec_jax.data.embedded import embedded_patches
+
             return embedded_patches(split, (split == "test" and options.patch_test) or options.patch)
         case "folder":
+            from rec_jax.data.folder import open_folder
+
             source = open_folder(options.name, options.data_dir, _split_name(options, split))
         case "tfds":
             source = _open_tfds(options, split)

@@ -13,10 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from absl import logging
 
-from rec_jax.codec.base import Encoded
+from rec_jax.codec.base import Encoded, FileCodec
 from rec_jax.codec.container import LOSSLESS
-from rec_jax.codec.lossless import LosslessCodec
-from rec_jax.codec.tiles import cut_tile, tiles
 from rec_jax.core.errors import BitstreamMismatch, ConfigError
 from rec_jax.core.files import write_bytes_atomic
 from rec_jax.core.rows import open_rows
@@ -39,7 +37,7 @@ class Summary(NamedTuple):
 
 
 def compress_images(
-    codec: LosslessCodec,
+    codec: FileCodec,
     images: Sequence[np.ndarray],
     path: Path,
     *,
@@ -74,22 +72,20 @@ def compress_images(
     return [done[number] for number in numbers]
 
 
-def _check_whole_tiles(codec: LosslessCodec, number: int, image: np.ndarray) -> None:
-    if not codec.package.model.groups:
-        if image.ndim != 3:
-            raise ConfigError(f"image {number} is grey; the bound is of colour images")
-        return
-    side = codec.tile_side(image)
-    if image.ndim != 3 or image.shape[0] % side or image.shape[1] % side:
+def _check_whole_pieces(codec: FileCodec, number: int, image: np.ndarray) -> None:
+    if image.ndim != 3:
+        raise ConfigError(f"image {number} is grey; the bound is of colour images")
+    if (pieces := codec.pieces(image)).size != image.size:
+        side = pieces.shape[1]
         raise ConfigError(
-            f"image {number} has shape {list(image.shape)}: the ELBO is of colour images whose sides are multiples of "
-            f"{side}; set data.patch_test={side}"
+            f"image {number} has shape {list(image.shape)}: the ELBO is of images whose sides are multiples of {side}; "
+            f"set data.patch_test={side}"
         )
 
 
-def _measure(codec: LosslessCodec, images, numbers, seed: int) -> Iterator[dict[str, Any]]:
+def _measure(codec: FileCodec, images, numbers, seed: int) -> Iterator[dict[str, Any]]:
     for number, image in zip(numbers, images, strict=True):
-        _check_whole_tiles(codec, number, image)
+        _check_whole_pieces(codec, number, image)
     start_s = time.perf_counter()
     encoded = codec.encode(images)
     encode_s = (time.perf_counter() - start_s) / len(images)
@@ -112,12 +108,9 @@ def _bits(e: Encoded) -> tuple[float, ...]:
     return e.ideal_pixel_bits, e.index_bits, e.side_bits, e.pixel_bits, e.header_bits, 8 * len(e.blob)
 
 
-def _elbo_bits(codec: LosslessCodec, image: np.ndarray, number: int, seed: int) -> tuple[float, float]:
+def _elbo_bits(codec: FileCodec, image: np.ndarray, number: int, seed: int) -> tuple[float, float]:
     """-ELBO and KL of an image in bits; a picture larger than a tile is judged tile by tile, as it is coded."""
-    cuts = image[None]
-    if codec.package.model.groups:
-        side = codec.tile_side(image)
-        cuts = np.stack([cut_tile(image, tile, side) for tile in tiles(*image.shape[:2], side)])
+    cuts = codec.pieces(image)
     keys = tile_keys(seed, number, len(cuts))
     elbo = keyed_elbo(codec.package.model, codec.package.float_params, cuts, keys, batch_size=min(len(cuts), 16))
     return float(elbo.elbo_bits.sum()), float(elbo.kl_bits.sum())

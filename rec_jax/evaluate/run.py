@@ -12,7 +12,6 @@ from absl import logging
 
 from rec_jax.codec.calibrate import N_IMAGES, calibrate, calibrate_step_counts
 from rec_jax.codec.learned import Learned, configured_coder
-from rec_jax.codec.lossless import LosslessCodec
 from rec_jax.codec.package import Package, open_package, package_of_params
 from rec_jax.coders import StepCountModel
 from rec_jax.core.errors import CorruptFile
@@ -46,7 +45,7 @@ def evaluate(config: Any, workdir: str | Path, model_name: str | None = None) ->
     package = dataclasses.replace(package, coder=coder, learned=learned)
     if package.model.groups and not (learned.step_counts and learned.shares):
         package = dataclasses.replace(package, learned=_learned(package, config, weights_key, folder))
-    codec = LosslessCodec(package, coder, fallback="raw")
+    codec = dataclasses.replace(package.codec(), fallback="raw")
     source = make_source(config.data, config.evaluate.split)
     path = folder / f"{_run_name(config, package, weights_key, source)}.jsonl"
     rows = compress_images(

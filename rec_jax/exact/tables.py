@@ -40,9 +40,3 @@ def tables() -> Tables:
     """The tables, read once; int64, which all uses cast from."""
     with np.load(_PATH) as data:
         return Tables(**{name: data[name].astype(np.int64) for name in Tables._fields})
-
-
-@functools.cache
-def float_tables() -> Tables:
-    """The same as float64, for arrays of integers that are carried in floats."""
-    return Tables(*(table.astype(np.float64) for table in tables()))

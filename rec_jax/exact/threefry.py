@@ -5,6 +5,7 @@ jax. Every function takes numpy arrays or jax arrays of uint32, which wrap aroun
 for a handful of keys Python's are ten times faster than arrays.
 """
 
+import functools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +26,20 @@ class Key(NamedTuple):
 
 def threefry2x32(key: Key, counter: tuple[Words, Words]) -> tuple[Words, Words]:
     """The two words of a counter (two words) under a key; shapes broadcast."""
+    if all(isinstance(word, int | np.ndarray | np.generic) for word in (*key, *counter)):
+        return _mixed(key, counter)
+    return _mixed_by_jax()(key, counter)
+
+
+@functools.cache
+def _mixed_by_jax():
+    """Compiled on its own, so that its hundred operations are traced once and not wherever a search hashes."""
+    import jax
+
+    return jax.jit(_mixed)
+
+
+def _mixed(key: Key, counter: tuple[Words, Words]) -> tuple[Words, Words]:
     schedule = (key.first, key.second, key.first ^ key.second ^ _PARITY)
     a, b = _wrap(counter[0] + schedule[0]), _wrap(counter[1] + schedule[1])
     for group in range(5):

@@ -17,7 +17,7 @@ from rec_jax.exact.quantise import check_conv, float_conv, prepared, quantise_co
 from rec_jax.models.base import LatentModel
 from rec_jax.models.shapes import param_shapes
 
-_EPSILON = 1e-6  # of a weight norm, models/float_net.py
+_EPSILON = 1e-6  # of a weight norm, models/weight_norm.py
 
 
 def quantise_params(model: LatentModel, params: dict[str, Any]) -> dict[str, Any]:

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 
 from rec_jax.core.layers import LayerStack
 from rec_jax.models.base import LatentModel
-from rec_jax.models.float_net import InitNet
 from rec_jax.models.likelihoods.base import scale_pixels
+from rec_jax.models.weight_norm import InitNet
 
 
 def init_params(model: LatentModel, key: jax.Array, images: jax.Array) -> dict[str, Any]:

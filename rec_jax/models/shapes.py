@@ -7,8 +7,6 @@ import numpy as np
 from rec_jax.core.layers import Layer, LayerStack, layer_at
 from rec_jax.models.base import LatentModel
 
-ConvShape = tuple[int, int, int, int]  # kernel height and width, channels in and out
-
 
 class _ShapeNet:
     """Fills a model's empty parameters with the shapes of the convolutions it asks for; all numbers are zeros."""

@@ -19,7 +19,7 @@ from tiny_codec import MODEL_ID, smooth_image
 
 from rec_jax.codec import codec_of, container, decode
 from rec_jax.codec.container import EMBEDDED, LOSSLESS, Header
-from rec_jax.codec.lossless import pack_embedded
+from rec_jax.codec.embedded import pack_embedded
 from rec_jax.codec.presets import CUSTOM_PRESET
 from rec_jax.core.errors import CorruptFile, RecError
 from tests.fuzzing import TIMES, n_examples

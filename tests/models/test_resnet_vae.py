@@ -11,12 +11,13 @@ from rec_jax.core.gaussian import sample
 from rec_jax.core.prng import child_key, init_key
 from rec_jax.models.base import Group
 from rec_jax.models.elbo import elbo_terms
-from rec_jax.models.float_net import FloatNet, WeightNormConv
+from rec_jax.models.float_net import FloatNet
 from rec_jax.models.gaussians import gaussian
 from rec_jax.models.init import init_params
 from rec_jax.models.likelihoods.base import log_likelihood_nats, scale_pixels
 from rec_jax.models.shapes import param_shapes
 from rec_jax.models.shuffle import depth_to_space, space_to_depth
+from rec_jax.models.weight_norm import WeightNormConv
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, 8, 12, 3), np.uint8)
 
