@@ -73,13 +73,12 @@ def compress_images(
 
 
 def _check_whole_pieces(codec: FileCodec, number: int, image: np.ndarray) -> None:
-    if image.ndim != 3:
-        raise ConfigError(f"image {number} is grey; the bound is of colour images")
-    if (pieces := codec.pieces(image)).size != image.size:
-        side = pieces.shape[1]
+    colour = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
+    pieces = codec.pieces(colour)
+    if image.ndim != 3 or pieces.size != image.size:
         raise ConfigError(
-            f"image {number} has shape {list(image.shape)}: the ELBO is of images whose sides are multiples of {side}; "
-            f"set data.patch_test={side}"
+            f"image {number} has shape {list(image.shape)}: the ELBO is of colour images whose sides are multiples of "
+            f"{pieces.shape[1]}; set data.patch_test={pieces.shape[1]}"
         )
 
 
