@@ -37,7 +37,7 @@ $(STAMP): requirements.lock requirements.txt pyproject.toml
 	if uv --version >/dev/null 2>&1; then uv="uv pip"; \
 	elif $(RUN) -m pip install -q uv; then uv="$(RUN) -m uv pip"; \
 	else uv=false; fi; \
-	$$uv install -q --python $(RUN) -r requirements.lock -e . || { \
+	UV_COMPILE_BYTECODE=1 $$uv install -q --python $(RUN) -r requirements.lock -e . || { \
 	  echo "make: uv could not install; trying pip, which takes a minute longer" >&2; \
 	  $(RUN) -m pip install -q -r requirements.lock -e .; }
 	@touch $@
