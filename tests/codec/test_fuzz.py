@@ -106,11 +106,11 @@ def test_most_mutants_reach_the_decoder(tiny, files, monkeypatch):
     """Else the fuzzing above would test the container alone."""
     reached = []
 
-    def read(self, header, reader, progress):
+    def decode(self, header, payload, progress):
         reached.append(header)
         return np.zeros(header.shape, header.dtype)
 
-    monkeypatch.setattr(type(tiny), "_read", read)
+    monkeypatch.setattr(type(tiny), "_decode", decode)
     rng = np.random.default_rng(0)
     kinds = ["flip", "overwrite", "append", "stream", "zeros"]
     for _ in range(100):

@@ -53,9 +53,3 @@ def test_tables_rise_or_fall():
         octaves = table if name != "normal" else table.reshape(31, -1)[:20]
         steps = np.diff(octaves)
         assert np.all(steps >= 0) or np.all(steps <= 0), name
-
-
-def test_float_tables_hold_the_same_integers():
-    for a, b in zip(t.tables(), t.float_tables(), strict=True):
-        assert a.dtype == np.int64 and b.dtype == np.float64
-        np.testing.assert_array_equal(a, b)
