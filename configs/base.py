@@ -22,6 +22,7 @@ def base() -> ConfigDict:
             patch_test=0,  # side of the centre crops that are evaluated; 0: whole images
             patches_per_image=0,  # training crops per image; 0: as many as fit
             crop_seed=0,
+            variants=0,  # of sources whose images are larger: crops of so many changed copies of each; 0: of itself
         )
     )
     config.model = ConfigDict(
@@ -35,8 +36,10 @@ def base() -> ConfigDict:
     config = choose_coder(config, "beam_search")
     config.train = ConfigDict(
         dict(
+            flip=False,  # mirrors images at random
             initial_model="",  # shipped model or model file whose weights a new run starts from; "": fresh ones
             optimizer="adamax",
+            adam_b2=0.999,
             learning_rate=1e-3,
             schedule="piecewise",
             warmup_steps=100,
@@ -66,13 +69,26 @@ def shrink(config: ConfigDict) -> ConfigDict:
     """Any config at a size that trains and codes in seconds on a CPU, on the embedded photographs."""
     with config.unlocked():
         config.data.update(dict(kind="embedded", name="photographs", patch=32))
-        config.model.levels = ((2, 2, 8, 2), (4, 1, 8, 2))
+        if "widths" in config.model:
+            config.model.update(dict(widths=(8, 8), spatial=(4, 4)))
+        if "levels" in config.model:
+            config.model.levels = ((2, 2, 8, 2), (4, 1, 8, 2))
         config.coder.n_beams = 4
         config.train.update(
             dict(n_steps=20, batch_size=8, log_every=5, evaluate_every=10, evaluate_images=16, save_every=10)
         )
         config.train.update(dict(initial_model="", warmup_steps=5, decay_steps=(), cosine_steps=20, kl_warmup_steps=0))
         config.evaluate.update(dict(n_images=4, batch_size=4))
+    return config
+
+
+def choose_phases(config: ConfigDict) -> ConfigDict:
+    """Models by phases, without latents, of the size that ships; learned by Adam in white coordinates."""
+    with config.unlocked():
+        sizes = dict(widths=(96, 128, 128), spatial=(32, 48, 48), n_pointwise=1, window=5, n_components=4)
+        config.model = ConfigDict(dict(kind="phases") | sizes)
+    config.train.update(dict(optimizer="adam", adam_b2=0.98, learning_rate=2e-3, warmup_steps=100, flip=True))
+    config.train.update(dict(schedule="cosine", decay_steps=(), free_nats=0.0))
     return config
 
 

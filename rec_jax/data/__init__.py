@@ -27,6 +27,7 @@ class DataOptions:
     patch_test: pixels of the central crop of each test image; 0 leaves test images whole. Embedded photographs
         are cut to patches of this size in the test split; 0: of `patch`.
     patches_per_image, crop_seed: how many random crops (0: as many as fit side by side) and their seed.
+    variants: cut so many changed copies of each training image (jitter.py) in place of it; 0: the image itself.
     """
 
     kind: str = "tfds"
@@ -38,6 +39,7 @@ class DataOptions:
     patch_test: int = 0
     patches_per_image: int = 0
     crop_seed: int = 0
+    variants: int = 0
 
 
 def make_source(data_config: Mapping[str, Any], split: str) -> ImageSource:
@@ -85,7 +87,7 @@ def _cut(source: ImageSource, options: DataOptions, split: str) -> ImageSource:
         return CenterCrops(source, options.patch_test) if options.patch_test else source
     if not options.patch:
         return source
-    return random_crops(source, options.patch, options.patches_per_image, options.crop_seed)
+    return random_crops(source, options.patch, options.patches_per_image, options.crop_seed, options.variants)
 
 
 def _split_name(options: DataOptions, split: str) -> str:
@@ -100,6 +102,7 @@ def _checked_options(data_config: Mapping[str, Any]) -> DataOptions:
             hint = f"did you mean data.{close[0]}?" if close else f"have {', '.join(known)}"
             raise errors.ConfigError(f"unknown option data.{key}; {hint}")
     options = DataOptions(**{key: data_config[key] for key in data_config})
-    if min(options.patch, options.patch_test, options.patches_per_image, options.crop_seed) < 0:
-        raise errors.ConfigError("data.patch, patch_test, patches_per_image and crop_seed must be 0 or more")
+    counts = (options.patch, options.patch_test, options.patches_per_image, options.crop_seed, options.variants)
+    if min(counts) < 0:
+        raise errors.ConfigError("data.patch, patch_test, patches_per_image, crop_seed and variants must be 0 or more")
     return options

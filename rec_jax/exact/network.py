@@ -97,6 +97,10 @@ class ExactNet:
         doubled = 2 * values.astype(self.dtype) + (1 - (1 << depth))
         return shift(doubled, depth + 1 - FRACTION_BITS, self.xp)
 
+    def as_input(self, x: Any) -> Any:
+        """An output, within +-OUTPUT_LIMIT, in the units of what a convolution takes."""
+        return shift(x, OUTPUT_BITS - FRACTION_BITS, self.xp)
+
     def multiply(self, x: Any, y: Any) -> Any:
         """The product of two outputs, in units of 2^-16, clipped."""
         return clip(shift(x * y, OUTPUT_BITS, self.xp), self.xp, OUTPUT_LIMIT)

@@ -20,7 +20,8 @@ def make_model(config: Any) -> LatentModel:
 
     Args:
       config: kind and n_components; of resnet_vae levels ((stride, blocks, deterministic, stochastic), ...), finest
-        first, and likelihood; of phases widths, spatial, n_pointwise and window (likelihoods/phases.py).
+        first, and likelihood; of phases widths, spatial, n_pointwise and window (likelihoods/phases.py), and where they
+        are the likelihood of a resnet_vae n_features and n_levels.
 
     Raises:
       ConfigError: naming the field, what it was and what it may be.
@@ -29,7 +30,7 @@ def make_model(config: Any) -> LatentModel:
         case "resnet_vae":
             return ResNetVAE(_make_levels(config["levels"]), _make_likelihood(config))
         case "phases":
-            return PhasesModel(_make_phases(config))
+            return PhasesModel(_make_phases(config, 0, 0))
         case other:
             raise ConfigError(f"model.kind={other!r} is unknown; have resnet_vae, phases")
 
@@ -58,7 +59,7 @@ def _make_levels(levels) -> tuple[Level, ...]:
     return made
 
 
-def _make_phases(config) -> Phases:
+def _make_phases(config, n_features: int, n_levels: int) -> Phases:
     widths, spatial = config["widths"], config["spatial"]
     if not all(isinstance(some, list | tuple) and all(type(n) is int for n in some) for some in (widths, spatial)) or (
         not 1 <= len(widths) == len(spatial) <= MAX_LEVELS
@@ -74,7 +75,16 @@ def _make_phases(config) -> Phases:
         raise ConfigError(f"model.window={window!r}: an odd number, 3 to {MAX_WINDOW}")
     if type(n_pointwise) is not int or not 0 <= n_pointwise <= MAX_LEVELS:
         raise ConfigError(f"model.n_pointwise={n_pointwise!r}: 0 to {MAX_LEVELS}")
-    return Phases(_n_components(config), tuple(widths), tuple(spatial), n_pointwise, window)
+    return Phases(_n_components(config), tuple(widths), tuple(spatial), n_pointwise, window, n_features, n_levels)
+
+
+def _make_phases_of_latents(config) -> Phases:
+    n_features, n_levels = config["n_features"], config["n_levels"]
+    if type(n_features) is not int or not 1 <= n_features <= MAX_CHANNELS:
+        raise ConfigError(f"model.n_features={n_features!r}: 1 to {MAX_CHANNELS}")
+    if type(n_levels) is not int or not 0 <= n_levels <= MAX_LEVELS:
+        raise ConfigError(f"model.n_levels={n_levels!r}: 1 to {MAX_LEVELS}, or 0 for all down to one pixel")
+    return _make_phases(config, n_features, n_levels)
 
 
 def _n_components(config) -> int:
@@ -92,7 +102,9 @@ def _make_likelihood(config) -> Likelihood:
             return PixelScaleLogistic()
         case "colour_mixture":
             return ColourMixture(_n_components(config))
+        case "phases":
+            return _make_phases_of_latents(config)
         case other:
             raise ConfigError(
-                f"model.likelihood={other!r} is unknown; have logistic, pixel_scale_logistic, colour_mixture"
+                f"model.likelihood={other!r} is unknown; have logistic, pixel_scale_logistic, colour_mixture, phases"
             )

@@ -61,6 +61,10 @@ class FloatNet:
         """Pixel values of a depth, scaled."""
         return scale_pixels(values, depth)
 
+    def as_input(self, x):
+        """An output, as what a convolution takes."""
+        return x
+
     def multiply(self, x, y):
         """The product x y of two outputs."""
         return x * y

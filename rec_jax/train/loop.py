@@ -29,7 +29,7 @@ from rec_jax.train import parallel
 from rec_jax.train.announce import announce
 from rec_jax.train.checkpoint import Checkpoints
 from rec_jax.train.checks import check_images, check_values
-from rec_jax.train.optimizers import Schedule, learning_rate_schedule, make_optimizer
+from rec_jax.train.optimizers import Schedule, in_coordinates_of, learning_rate_schedule, make_optimizer
 from rec_jax.train.periodic import Evaluator, PeriodicCalls
 from rec_jax.train.saved_config import check_same_run, write_config
 from rec_jax.train.state import TrainState, create_state
@@ -62,7 +62,8 @@ def train(
     check_images(source_train, settings.batch_size, model.stride)
     mesh = parallel.make_mesh(settings.batch_size)
     schedule = _schedule(settings)
-    optimizer = make_optimizer(settings.optimizer, schedule, settings.clip_norm)
+    optimizer = make_optimizer(settings.optimizer, schedule, settings.clip_norm, settings.adam_b2)
+    optimizer = in_coordinates_of(model.likelihood, optimizer)
 
     def batch(step: int) -> jax.Array:  # step counts from 0
         indices = batch_indices(config.seed, step, settings.batch_size, len(source_train))
@@ -74,7 +75,8 @@ def train(
         state = _restore_or_create(config, workdir, checkpoints, model, optimizer, mesh, source_train, initial_params)
         done = int(state.step)
         if done < settings.n_steps:
-            pure = make_step(model, net, optimizer, settings.free_nats, settings.ema_decay, settings.kl_warmup_steps)
+            weights = settings.free_nats, settings.ema_decay, settings.kl_warmup_steps
+            pure = make_step(model, net, optimizer, *weights, settings.flip)
             step = compile_step(pure, config.seed, mesh).lower(state, batch(done)).compile()
         else:
             logging.info("%s is already at step %d of %d", workdir, done, settings.n_steps)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from rec_jax.core.errors import ConfigError
+from rec_jax.models.likelihoods.base import Likelihood
 
 Schedule = Callable[[Any], jax.Array]  # count of updates -> learning rate
 
@@ -42,10 +43,12 @@ def learning_rate_schedule(
     return rate
 
 
-def make_optimizer(optimizer: str, schedule: Schedule, clip_norm: float | None) -> optax.GradientTransformation:
+def make_optimizer(
+    optimizer: str, schedule: Schedule, clip_norm: float | None, adam_b2: float = 0.999
+) -> optax.GradientTransformation:
     """Adamax or Adam after clipping the gradient's global norm to clip_norm (None or 0: no clipping).
 
-    The gradient is that of the loss in nats per dimension.
+    The gradient is that of the loss in nats per dimension.  adam_b2: decay of Adam's second moment.
 
     Raises:
       ConfigError: for another optimizer.
@@ -54,7 +57,23 @@ def make_optimizer(optimizer: str, schedule: Schedule, clip_norm: float | None) 
         case "adamax":
             update = optax.adamax(schedule)
         case "adam":
-            update = optax.adam(schedule)
+            update = optax.adam(schedule, b2=adam_b2)
         case other:
             raise ConfigError(f"train.optimizer={other!r} is unknown; have adamax, adam")
     return optax.chain(optax.clip_by_global_norm(clip_norm), update) if clip_norm else update
+
+
+def in_coordinates_of(likelihood: Likelihood, inner: optax.GradientTransformation) -> optax.GradientTransformation:
+    """The optimizer `inner`, in the coordinates in which a model's likelihood is learned; it must not look at params.
+
+    `params` remain those of the model.
+    """
+
+    def change(tree: Any, to_gradient: bool) -> Any:
+        return tree | {"likelihood": likelihood.change_coordinates(tree["likelihood"], to_gradient)}
+
+    def update(updates, state, params=None):
+        updates, state = inner.update(change(updates, to_gradient=True), state, params)
+        return change(updates, to_gradient=False), state
+
+    return optax.GradientTransformation(inner.init, update)

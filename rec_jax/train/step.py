@@ -17,6 +17,8 @@ from rec_jax.train.metrics import Totals, merge
 from rec_jax.train.parallel import batch_sharding, replicated
 from rec_jax.train.state import TrainState
 
+_FLIP = 1 << 20  # the number of a key that no layer has
+
 Step = Callable[[TrainState, jax.Array, jax.Array], tuple[TrainState, Totals]]
 
 
@@ -29,6 +31,12 @@ def ema_update(ema_params: Any, params: Any, count: jax.Array, decay: float) -> 
     return jax.tree.map(lambda old, new: old + (1.0 - ramped) * (new - old), ema_params, params)
 
 
+def mirrored(images: jax.Array, key: jax.Array) -> jax.Array:
+    """Images [B, H, W, C], each mirrored with probability 1/2."""
+    which = jax.random.bernoulli(key, shape=(len(images), 1, 1, 1))
+    return jnp.where(which, images[:, :, ::-1], images)
+
+
 def make_step(
     model: LatentModel,
     net: FloatNet,
@@ -36,10 +44,16 @@ def make_step(
     free_nats: float,
     ema_decay: float,
     kl_warmup_steps: int = 0,
+    flip: bool = False,
 ) -> Step:
-    """The step as a pure function, computed by net; batch is uint8 [B, H, W, 3] and key draws its posterior samples."""
+    """The step as a pure function, computed by net; batch is uint8 [B, H, W, 3] and key draws its posterior samples.
+
+    flip: mirror each image with probability 1/2.
+    """
 
     def step(state: TrainState, batch: jax.Array, key: jax.Array) -> tuple[TrainState, Totals]:
+        if flip:
+            batch = mirrored(batch, prng.child_key(key, _FLIP))
         (loss, parts), gradients = jax.value_and_grad(negative_elbo, has_aux=True)(
             state.params, model, net, batch, key, free_nats, kl_weight_schedule(state.step, kl_warmup_steps)
         )

@@ -14,7 +14,8 @@ from rec_jax.codec import container, pixels
 from rec_jax.codec.whole import METHOD
 from rec_jax.core.errors import ConfigError, CorruptFile, WrongModel
 from rec_jax.evaluate.compression import compress_images, summarise
-from rec_jax.models.likelihoods import phases
+from rec_jax.models.likelihoods import phases_grid
+from rec_jax.models.likelihoods.phases import Phases
 
 HERE = Path(__file__).parent
 
@@ -49,7 +50,7 @@ def test_round_trip_of_any_size_colour_and_depth_in_a_process_without_jax(tmp_pa
 
 def test_blocks_are_files_too(codec, monkeypatch):
     """Small blocks, whose mixtures are computed ahead of the pixels that they do not read."""
-    monkeypatch.setattr(phases, "BLOCK", 16)
+    monkeypatch.setattr(phases_grid, "BLOCK", 16)
     monkeypatch.setattr(pixels, "_SMALL", 0)
     image = smooth_image(17, 24)
     encoded = codec.encode([image])[0]
@@ -71,7 +72,7 @@ def test_progress_is_told_in_pixels(codec):
     told = [], []
     blob = codec.compress(smooth_image(9, 8), lambda *x: told[0].append(x))
     codec.decompress(blob, lambda *x: told[1].append(x))
-    assert told[0] == told[1] and told[0][-1] == (72, 72) and len(told[0]) == len(phases.Phases().phases(9, 8))
+    assert told[0] == told[1] and told[0][-1] == (72, 72) and len(told[0]) == len(Phases().phases(9, 8))
 
 
 def test_the_picture_given_is_left_alone(codec):

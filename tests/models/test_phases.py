@@ -15,7 +15,7 @@ from rec_jax.models.elbo import elbo_terms
 from rec_jax.models.exact_params import check_stored, exact_params, float_params, quantise_params
 from rec_jax.models.float_conv import convolve, convolve_plain
 from rec_jax.models.float_net import FloatNet
-from rec_jax.models.likelihoods import phases as module
+from rec_jax.models.likelihoods import phases_grid as module
 
 SECTION = dict(kind="phases", widths=(6, 4), spatial=(3, 0), n_pointwise=1, window=5, n_components=2)
 MODEL = make_model(SECTION)
@@ -26,7 +26,7 @@ SIZES = [*itertools.product(range(1, 10), range(1, 10)), (64, 64), (33, 47), (1,
 @pytest.fixture(scope="module")
 def stored():
     rng = np.random.default_rng(0)
-    params = jax.tree.map(lambda x: x + 0.1 * rng.normal(size=x.shape), PHASES.init(None, np))
+    params = jax.tree.map(lambda x: x + 0.1 * rng.normal(size=x.shape), PHASES.init(np.zeros((1, 1, 1, 3)), np))
     stored = quantise_params(MODEL, {"likelihood": params})
     check_stored(MODEL, stored, "tiny")
     return stored
@@ -143,3 +143,50 @@ def test_the_fast_gradient_of_a_convolution_is_its_gradient(kernel, edge):
 def test_sections_that_cannot_be_are_refused(wrong):
     with pytest.raises(ConfigError, match=f"model.{next(iter(wrong))}"):
         make_model(SECTION | wrong)
+
+
+# ---- with latents ----------------------------------------------------------------------------------------------------
+
+
+LATENTS = dict(kind="resnet_vae", levels=((2, 1, 4, 1),), likelihood="phases", n_features=3, n_levels=2)
+GIVEN = make_model(SECTION | LATENTS)
+
+
+@pytest.fixture(scope="module")
+def stored_given():
+    likelihood, rng = GIVEN.likelihood, np.random.default_rng(0)
+    params = jax.tree.map(
+        lambda x: x + 0.1 * rng.normal(size=x.shape), likelihood.init(np.zeros((1, 1, 1, 3), np.float32), np)
+    )
+    return quantise_params(GIVEN, {"likelihood": params})
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 2), (8, 8), (9, 13)])
+def test_few_levels_hold_every_pixel_once(size):
+    count = np.zeros((1, *size), int)
+    for phase in GIVEN.likelihood.phases(*size):
+        part = phase.of(count)
+        assert part.shape == (1, phase.height, phase.width)
+        part += 1
+    assert (count == 1).all()
+
+
+def given_rows(stored, features, pixels, phase, dtype="float64"):
+    params = exact_params(GIVEN, stored, np, dtype)["likelihood"]
+    return GIVEN.likelihood.rows(ExactNet(np, dtype), params, features.astype(dtype), pixels, phase)
+
+
+def test_every_phase_is_moved_by_its_features_and_the_same_in_any_arithmetic(stored_given):
+    pixels = noise(8, 10)
+    features = np.random.default_rng(2).integers(-(1 << 17), 1 << 17, (1, 8, 10, 3))
+    floats = float_params(stored_given)["likelihood"]
+    for phase in GIVEN.likelihood.phases(8, 10):
+        rows, zero = (given_rows(stored_given, f, pixels, phase) for f in (features, 0 * features))
+        judge = given_rows(stored_given, features, pixels, phase, "int64")
+        near = GIVEN.likelihood.rows(
+            FloatNet(), floats, jnp.asarray(features * 2.0**-16, jnp.float32), pixels.astype(np.float32), phase
+        )
+        for a, b, c in zip(rows, judge, near, strict=True):
+            np.testing.assert_array_equal(a, b)
+            np.testing.assert_allclose(a * 2.0**-OUTPUT_BITS, c, atol=6e-3)
+        assert (rows.loc != zero.loc).mean() > 0.5

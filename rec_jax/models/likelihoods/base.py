@@ -61,6 +61,11 @@ class Likelihood(Protocol):
     def init(self, x: Any, xp: Any) -> dict[str, Any]:
         """Parameters of its own, from a first batch of scaled pixels x [B, H, W, 3]."""
 
+    def change_coordinates(self, tree: dict[str, Any], to_gradient: bool) -> dict[str, Any]:
+        """A gradient of its parameters to the coordinates in which they are learned, or (not to_gradient) an update of
+        those back to its parameters. The tree itself, where no others are better.
+        """
+
     def phases(self, height: int, width: int) -> list[Phase]:
         """In coding order; together they hold every pixel of a picture once."""
 
@@ -75,6 +80,11 @@ class Likelihood(Protocol):
 
 class OnePhase:
     """What a likelihood has that codes all pixels at once."""
+
+    def change_coordinates(self, tree: dict[str, Any], to_gradient: bool) -> dict[str, Any]:
+        """Its own."""
+        del to_gradient
+        return tree
 
     def phases(self, height: int, width: int) -> list[Phase]:
         """All pixels."""
@@ -109,15 +119,16 @@ def log_prob_nats(params: PixelParams, values: Any, xp: Any, depth: int = 8, n_c
 
 
 def _log_prob(mixture: tuple[Any, Any, Any], x: Any, values: Any, xp: Any, depth: int) -> Any:
+    """One logarithm a component: log P = log((1 - e^(-2 h)) / ((1 + e^-|a|) (1 + e^-|b|))) - max(-a, 0) - max(b, 0)."""
     logits, loc, log_scale = mixture
     inverse = xp.exp(-xp.maximum(log_scale, MIN_LOG_SCALE))
     centre, half = (x[..., None] - loc) * inverse, 2.0 ** -(depth + 1) * inverse
-    last = (1 << depth) - 1
-    below_upper = xp.where(values[..., None] == last, 0.0, -xp.logaddexp(0.0, -centre - half))
-    above_lower = xp.where(values[..., None] == 0, 0.0, -xp.logaddexp(0.0, centre - half))
-    inner = (values > 0) & (values < last)
-    width = xp.where(inner[..., None], xp.log(-xp.expm1(-2.0 * half)), 0.0)
-    terms = logits + below_upper + above_lower + width
+    first, last = values[..., None] == 0, values[..., None] == (1 << depth) - 1
+    a, b = centre + half, centre - half
+    outside = xp.where(last, 1.0, 1.0 + xp.exp(-xp.abs(a))) * xp.where(first, 1.0, 1.0 + xp.exp(-xp.abs(b)))
+    width = xp.where(first | last, 1.0, -xp.expm1(-2.0 * half))
+    beyond = xp.where(last, 0.0, xp.minimum(a, 0.0)) - xp.where(first, 0.0, xp.maximum(b, 0.0))
+    terms = logits + beyond + xp.log(width / outside)
     return _logsumexp(terms, xp) - _logsumexp(logits, xp)
 
 

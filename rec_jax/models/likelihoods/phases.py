@@ -1,9 +1,12 @@
-"""p(x) by phases over levels, without latents: every pixel given pixels all around it, a quarter picture at a time.
+"""p(x) or p(x | z) by phases over levels: every pixel given pixels all around it, a quarter picture at a time.
 
 Level l holds the picture at every 2^l-th row and column. Of each 2x2 square of it, 00 is the next level's; then come
 11 (given 00), 01 (given 00, 11) and 10 (given all three), each from a small network over the known phases within a
-window of the coarser grid, down to one pixel, which has a learned law. (Parallel multiscale PixelCNN, Reed et al.
-2017, arXiv:1703.03664, with one phase per pixel of the square.)
+window of the coarser grid, down to one pixel, or so many levels as are wanted; what is left has a learned law.
+(Parallel multiscale PixelCNN, Reed et al. 2017, arXiv:1703.03664, with one phase per pixel of the square.)
+
+A model with latents may put out features of every pixel: they are a summand of every network's first layer and of the
+last law.
 
 Of each pixel, channel c in the order R, G, B is a mixture of n logistics (base.py) with
 
@@ -15,18 +18,13 @@ Phases are cut into blocks, so that memory does not grow with the picture. A net
 squares, so a block's mixtures are those that the whole phase would give.
 """
 
-import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-
+from rec_jax.models.likelihoods import phases_start
 from rec_jax.models.likelihoods.base import Phase, PixelParams
+from rec_jax.models.likelihoods.phases_grid import KINDS, blocks, known_planes, level_of, whole_phase
 
-KINDS = ("00", "11", "01", "10")  # row and column in a square; a Phase's kind is an index into it
 M_BITS = 4  # the network puts m out in units of 1/16
-BLOCK = 1 << 15  # pixels of a phase that are computed and coded together
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,7 @@ class Phases:
     is 0), n_pointwise blocks of two pointwise layers, `last`. Blocks are residual; ReLU everywhere.
 
     widths: channels of each set.  spatial: inner channels of each set's 3x3 block.  window: odd.
+    n_features: what the model puts out at every pixel; 0 without latents.  n_levels: 0 is down to one pixel.
     """
 
     n_components: int = 4
@@ -44,56 +43,30 @@ class Phases:
     spatial: tuple[int, ...] = (32, 48, 48)
     n_pointwise: int = 1
     window: int = 5
+    n_features: int = 0
+    n_levels: int = 0
 
-    n_outputs = 0  # there is no network before it
+    @property
+    def n_outputs(self) -> int:
+        return self.n_features
 
     # ---- parameters ----------------------------------------------------------------------------------------------
 
     def init(self, x, xp):
-        """Of random networks that change little yet; the base predicts the pixel at 00."""
-        del x
-        n, rng = self.n_components, np.random.Generator(np.random.Philox(0))
-        coarsest = {
-            "logits": np.zeros((3, n)),
-            "loc": np.tile(np.linspace(-0.3, 0.3, n), (3, 1)),
-            "log_scale": np.full((3, n), -2.5),
-            "slopes": np.tile([[1.0], [0.0], [1.0]], (1, n)),
-        }
-        sets = {
-            str(i): {KINDS[kind]: self._init_network(rng, width, inner, kind) for kind in (1, 2, 3)}
-            for i, (width, inner) in enumerate(zip(self.widths, self.spatial, strict=True))
-        }
-        return _arrays({"coarsest": coarsest, "sets": sets}, xp)
+        return phases_start.start(self, x, xp)
 
-    def _init_network(self, rng, width: int, inner: int, kind: int):
-        n, size = self.n_components, self.window
-        base = np.zeros((size, size, 3 * kind, 3))
-        base[size // 2, size // 2, :3] = np.eye(3)
-        network = {"base": {"w": base, "b": np.zeros(3)}, "first": _init_conv(rng, size, 3 * kind, width)}
-        if inner:
-            network["in"] = _init_conv(rng, 1, width, inner)
-            network["mix"] = _init_conv(rng, 3, inner, inner)
-            network["out"] = _init_conv(rng, 1, inner, width, 0.3)
-        for i in range(self.n_pointwise):
-            network[f"up{i}"] = _init_conv(rng, 1, width, width)
-            network[f"down{i}"] = _init_conv(rng, 1, width, width, 0.3)
-        network["last"] = _init_conv(rng, 1, width, 12 * n, 0.05)
-        start = np.zeros((4, 3, n))
-        start[2] = -3.5 + (np.linspace(-1.2, 1.2, n) if n > 1 else 0.0)
-        start[3, ::2] = 1.0  # green follows red, and blue green
-        network["last"]["b"] = start.reshape(-1)
-        return network
+    def change_coordinates(self, tree, to_gradient):
+        return phases_start.change_coordinates(tree, to_gradient)
 
     # ---- order ---------------------------------------------------------------------------------------------------
 
     def phases(self, height: int, width: int) -> list[Phase]:
-        """The last pixel, then of each level, coarsest first, the three kinds, each in blocks, row by row."""
+        """The coarsest pixels, then of each level, coarsest first, the three kinds, each in blocks, row by row."""
         n_levels = max(height - 1, width - 1).bit_length()
-        found = [Phase(0, 0, 1 << n_levels, 0, 1, 1)]
-        for level in reversed(range(n_levels)):
-            for kind in (1, 2, 3):
-                found += _blocks(level, kind, height, width)
-        return found
+        n_levels = min(n_levels, self.n_levels or n_levels)
+        whole = [whole_phase(n_levels, 0, height, width)]
+        whole += [whole_phase(level, kind, height, width) for level in reversed(range(n_levels)) for kind in (1, 2, 3)]
+        return [block for phase in whole for block in blocks(phase)]
 
     def reads(self, phase: Phase, earlier: Phase) -> bool:
         """Phases of other steps or kinds, where they are near; blocks of one kind do not see each other."""
@@ -111,25 +84,39 @@ class Phases:
     # ---- networks ------------------------------------------------------------------------------------------------
 
     def rows(self, net, params, outputs, pixels, phase, depth=8):
-        """See base.Likelihood; outputs are not looked at."""
+        """See base.Likelihood; outputs are the features, if there are any."""
         if phase.kind == 0:
-            shape = (len(pixels), 1, 1, 3, self.n_components)
-            return PixelParams(*(net.xp.broadcast_to(params["coarsest"][name], shape) for name in PixelParams._fields))
+            return self._coarsest(net, params["coarsest"], outputs, phase, len(pixels))
         p = params["sets"][str(self._set(phase))][KINDS[phase.kind]]
         planes, core = known_planes(pixels, phase, self._halo(phase), net.xp)
         x = net.concat([net.pixels(plane, depth) for plane in planes])
-        return self._pixel_params(net, core(net.output_conv(p["base"], x, edge=True)), self._features(net, p, x, core))
+        base = core(net.output_conv(p["base"], x, edge=True))
+        return self._pixel_params(net, base, self._networks(net, p, self._first(net, p, x, outputs, phase), core))
+
+    def _first(self, net, p, x, outputs, phase):
+        if not self.n_features:
+            return net.conv_relu(p["first"], x, edge=True)
+        features = known_planes(outputs, phase._replace(kind=1), self._halo(phase), net.xp)[0][0]
+        return net.add_relu(net.conv(p["first"], x, edge=True), net.conv(p["features"], net.as_input(features)))
+
+    def _coarsest(self, net, p, outputs, phase, batch):
+        shape = (batch, phase.height, phase.width, 3, self.n_components)
+        parts = [net.xp.broadcast_to(p[name], shape) for name in PixelParams._fields]
+        if self.n_features:
+            out = net.output_conv(p["features"], net.as_input(phase.of(outputs)))
+            out = out.reshape(*out.shape[:-1], 4, 3, self.n_components)
+            parts = [part + out[..., i, :, :] for i, part in enumerate(parts)]
+        return PixelParams(*parts)
 
     def _set(self, phase: Phase) -> int:
-        return min(_level(phase), len(self.widths) - 1)
+        return min(level_of(phase), len(self.widths) - 1)
 
     def _halo(self, phase: Phase) -> int:
         """How many squares away a network looks."""
         return self.window // 2 + (self.spatial[self._set(phase)] > 0)
 
-    def _features(self, net, p, x, core):
-        """What the network puts out at the core of x; what follows the last look around is there only."""
-        y = net.conv_relu(p["first"], x, edge=True)
+    def _networks(self, net, p, y, core):
+        """What the network puts out at the core of y; what follows the last look around is there only."""
         if "mix" in p:
             inner = net.conv_relu(p["mix"], net.conv_relu(p["in"], y), edge=True)
             y = net.add_relu(core(y), net.conv(p["out"], core(inner)))
@@ -150,65 +137,3 @@ class Phases:
             m[..., 2, :] + blue - net.multiply(slopes[..., 1, :], red) - net.multiply(slopes[..., 2, :], green),
         ]
         return PixelParams(logits, net.xp.stack(locs, axis=-2), log_scale, slopes)
-
-
-def known_planes(pixels: Any, phase: Phase, halo: int, xp: Any) -> tuple[list[Any], Any]:
-    """The pixels of the square's earlier kinds around a block, and a function that cuts the block out of such arrays.
-
-    pixels [B, H, W, 3]. Each plane is [B, h, w, 3] on the grid of 00, `halo` squares around the block as far as there
-    are any. Where the picture ends before a square does, the last row and column stand for what is missing; a plane of
-    nothing is the first one again.
-    """
-    step = phase.step
-    spans, cuts = [], []
-    for size, top, n in ((pixels.shape[1], phase.top, phase.height), (pixels.shape[2], phase.left, phase.width)):
-        first, n_squares = top // step, -(-size // step)
-        start, end = max(0, first - halo), min(n_squares, first + n + halo)
-        spans.append((start, end - start))
-        cuts.append(slice(first - start, first - start + n))
-    planes: list[Any] = []
-    for kind in range(phase.kind):
-        row, column = _offset(_level(phase), kind)
-        (top, height), (left, width) = spans
-        part = Phase(row + top * step, column + left * step, step, kind, height, width).of(pixels)
-        planes.append(_grown(part, height, width, xp) if 0 not in part.shape[1:3] else planes[0])
-    return planes, lambda x: x[:, cuts[0], cuts[1]]
-
-
-def _grown(plane: Any, height: int, width: int, xp: Any) -> Any:
-    missing = (height - plane.shape[1], width - plane.shape[2])
-    return xp.pad(plane, ((0, 0), *((0, n) for n in missing), (0, 0)), mode="edge") if any(missing) else plane
-
-
-def _blocks(level: int, kind: int, height: int, width: int) -> Iterator[Phase]:
-    (row, column), step = _offset(level, kind), 2 << level
-    n_rows, n_columns = len(range(row, height, step)), len(range(column, width, step))
-    if not (n_rows and n_columns):
-        return
-    w = min(n_columns, BLOCK)
-    h = BLOCK // w
-    for top in range(0, n_rows, h):
-        for left in range(0, n_columns, w):
-            at = (row + top * step, column + left * step)
-            yield Phase(*at, step, kind, min(h, n_rows - top), min(w, n_columns - left))
-
-
-def _level(phase: Phase) -> int:
-    return phase.step.bit_length() - 2
-
-
-def _offset(level: int, kind: int) -> tuple[int, int]:
-    """Row and column of a kind's first pixel."""
-    row, column = divmod(int(KINDS[kind]), 10)
-    return row << level, column << level
-
-
-def _init_conv(rng, size: int, n_in: int, n_out: int, gain: float = 1.0) -> dict[str, np.ndarray]:
-    spread = gain * math.sqrt(2.0 / (size * size * n_in))
-    return {"w": spread * rng.normal(size=(size, size, n_in, n_out)), "b": np.zeros(n_out)}
-
-
-def _arrays(node: Any, xp: Any) -> Any:
-    if isinstance(node, dict):
-        return {name: _arrays(child, xp) for name, child in node.items()}
-    return xp.asarray(node, np.float32)
