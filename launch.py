@@ -170,9 +170,10 @@ def _checked_sweep(config: ConfigDict, workdir: Path, all_overrides: list[dict])
 
 
 def _evaluators(config: ConfigDict) -> list:
-    """The ELBO of the first config.train.evaluate_images test images, cut to the training images' size."""
+    """ELBO and pictures of the first config.train.evaluate_images test images, cut to the training images' size."""
     from rec_jax.data import CenterCrops, make_source
     from rec_jax.evaluate.elbo import elbo_evaluator
+    from rec_jax.evaluate.pictures import picture_evaluator
     from rec_jax.models import make_model
 
     if not (config.train.evaluate_images and config.train.evaluate_every):
@@ -188,7 +189,10 @@ def _evaluators(config: ConfigDict) -> list:
                 f"{source.label(i)}, a test image, is {width}x{height}: all must have one size, of multiples of the "
                 f"model's stride {model.stride}; set data.patch, or train.evaluate_images=0"
             )
-    return [elbo_evaluator(model, np.stack(images), config.seed, config.evaluate.batch_size)]
+    evaluators = [elbo_evaluator(model, np.stack(images), config.seed, config.evaluate.batch_size)]
+    if config.train.n_pictures:
+        evaluators.append(picture_evaluator(model, np.stack(images[: config.train.n_pictures]), config.seed))
+    return evaluators
 
 
 def _initial_params(config: ConfigDict):

@@ -57,6 +57,7 @@ def base() -> ConfigDict:
             log_every=100,
             evaluate_every=5_000,
             evaluate_images=1_000,
+            n_pictures=16,  # of them, drawn at every evaluation beside as many samples of the model; 0: none
             save_every=1_000,
             keep_checkpoints=2,
         )
@@ -75,7 +76,15 @@ def shrink(config: ConfigDict) -> ConfigDict:
             config.model.levels = ((2, 2, 8, 2), (4, 1, 8, 2))
         config.coder.n_beams = 4
         config.train.update(
-            dict(n_steps=20, batch_size=8, log_every=5, evaluate_every=10, evaluate_images=16, save_every=10)
+            dict(
+                n_steps=20,
+                batch_size=8,
+                log_every=5,
+                evaluate_every=10,
+                evaluate_images=16,
+                n_pictures=4,
+                save_every=10,
+            )
         )
         config.train.update(dict(initial_model="", warmup_steps=5, decay_steps=(), cosine_steps=20, kl_warmup_steps=0))
         config.evaluate.update(dict(n_images=4, batch_size=4))

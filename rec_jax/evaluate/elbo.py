@@ -2,9 +2,11 @@
 
 import functools
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from rec_jax.core.prng import child_key, evaluate_key
@@ -18,6 +20,7 @@ class ImageElbo(NamedTuple):
 
     distortion_bits: np.ndarray  # -log2 p(x | z)
     kl_bits: np.ndarray  # sum of all layers
+    group_kl_bits: np.ndarray  # [N, G], of each of the model's groups of layers, top first
 
     @property
     def elbo_bits(self) -> np.ndarray:
@@ -29,7 +32,10 @@ class ImageElbo(NamedTuple):
 def _terms(model: LatentModel, params: Any, images: jax.Array, keys: jax.Array):
     def one(image, key):
         terms = elbo_terms(model, params, image[None], key)
-        return terms.log_likelihood_nats[0], terms.kl_nats[0].sum()
+        layers = terms.kl_nats[0].sum(-1)
+        ends = np.cumsum([0, *(group.n_layers for group in model.groups)])
+        groups = [layers[first:last].sum() for first, last in pairwise(ends)]
+        return terms.log_likelihood_nats[0], layers.sum(), jnp.stack(groups) if groups else jnp.zeros(0)
 
     return jax.vmap(one)(images, keys)
 
@@ -57,8 +63,8 @@ def keyed_elbo(model: LatentModel, params: Any, images: np.ndarray, keys: jax.Ar
         rows = np.minimum(np.arange(first, first + batch_size), len(images) - 1)  # a last batch of the same shape
         n = min(batch_size, len(images) - first)
         parts.append([np.asarray(x, np.float64)[:n] for x in _terms(model, params, images[rows], keys[rows])])
-    log_likelihood, kl = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return ImageElbo(-nats_to_bits(log_likelihood), nats_to_bits(kl))
+    log_likelihood, kl, group_kl = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return ImageElbo(-nats_to_bits(log_likelihood), nats_to_bits(kl), nats_to_bits(group_kl))
 
 
 def elbo_evaluator(model: LatentModel, images: np.ndarray, seed: int, batch_size: int):
@@ -70,5 +76,8 @@ def elbo_evaluator(model: LatentModel, images: np.ndarray, seed: int, batch_size
         n_dims = images[0].size
         yield "test/elbo_bpd", float(elbo.elbo_bits.mean()) / n_dims
         yield "test/kl_bpd", float(elbo.kl_bits.mean()) / n_dims
+        if len(model.groups) > 1:
+            for group, kl_bits in zip(model.groups, elbo.group_kl_bits.mean(0), strict=True):
+                yield f"test/kl_bpd_stride_{group.stride}", float(kl_bits) / n_dims
 
     return evaluate

@@ -70,6 +70,7 @@ _RULES = {
     "train.log_every": _whole(1),
     "train.evaluate_every": _whole(0),
     "train.evaluate_images": _whole(0),
+    "train.n_pictures": _whole(0),
     "train.save_every": _whole(1),
     "train.keep_checkpoints": _whole(1),
     "evaluate.split": _one_of("train", "test"),

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
@@ -17,8 +18,9 @@ from rec_jax.train.state import TrainState
 from rec_jax.train.stop import Stopped, StopRequests
 from rec_jax.train.writers import MetricsWriter, NoWriter, Progress
 
-# (step, ema_params on one local device) -> (name, value) ...; called in every process, written by the main one
-Evaluator = Callable[[int, Any], Iterable[tuple[str, float]]]
+# (step, ema_params on one local device) -> (name, a number or a picture uint8 [H, W, 3]) ...; called in every process,
+# written by the main one
+Evaluator = Callable[[int, Any], Iterable[tuple[str, float | np.ndarray]]]
 
 
 class PeriodicCalls:
@@ -111,7 +113,10 @@ class PeriodicCalls:
     def _evaluate(self, step: int, state: TrainState) -> None:
         params = parallel.local_copy(state.ema_params)
         pairs = [pair for evaluator in self._evaluators for pair in evaluator(step, params)]
-        values = {name: float(value) for name, value in pairs}
+        for name, value in pairs:
+            if isinstance(value, np.ndarray):
+                self._writer.write_picture(step, name, value)
+        values = {name: float(value) for name, value in pairs if not isinstance(value, np.ndarray)}
         self._writer.write(step, "evaluate", values)
         self._progress.show_evaluation(step, values)
 

@@ -1,5 +1,6 @@
-"""What a run tells: metrics.jsonl, TensorBoard scalars and the progress line."""
+"""What a run tells: metrics.jsonl, pictures, TensorBoard and the progress line."""
 
+import io
 import json
 import shutil
 import sys
@@ -8,21 +9,25 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import tensorboardX
+from PIL import Image
 from tqdm import tqdm
 
 from rec_jax.core.errors import CorruptFile
+from rec_jax.core.files import write_bytes_atomic
 from rec_jax.core.json_rows import read_rows, write_rows
 
 ROWS_NAME = "metrics.jsonl"
 
 
 class MetricsWriter:
-    """Rows {step, kind, unix_time, name: number ...} to workdir/metrics.jsonl and TensorBoard.
+    """Rows {step, kind, unix_time, number ...} to WORKDIR/metrics.jsonl, pictures to WORKDIR/pictures/NAME-STEP.png,
+    and both to TensorBoard.
 
-    metrics.jsonl is the truth: every row is flushed before the next checkpoint is written. On a resume the rows past
-    the restored step are cut, and the TensorBoard events, of which a killed process may have lost some, are written
-    anew from the rows. So neither has a gap or a duplicate.
+    The files are the truth: every row is flushed before the next checkpoint is written. On a resume the rows and the
+    pictures past the restored step are cut, and the TensorBoard events, of which a killed process may have lost some,
+    are written anew. So neither has a gap or a duplicate.
     """
 
     def __init__(self, workdir: str | Path, restored_step: int):
@@ -36,6 +41,18 @@ class MetricsWriter:
         self._events = tensorboardX.SummaryWriter(str(events), write_to_disk=True)
         for row in rows:
             self._add_events(row)
+        self._pictures = Path(workdir) / "pictures"
+        self._take_up_pictures(restored_step)
+
+    def _take_up_pictures(self, restored_step: int) -> None:
+        for path in sorted(self._pictures.glob("*-*.png")):
+            name, _, step = path.stem.rpartition("-")
+            if not step.isdigit():
+                continue
+            if int(step) > restored_step:
+                path.unlink()
+            else:
+                self._events.add_image(name, np.asarray(Image.open(path)), int(step), dataformats="HWC")
 
     def close(self) -> None:
         """Ends both files."""
@@ -52,6 +69,14 @@ class MetricsWriter:
         self._file.write(json.dumps(row) + "\n")
         self._file.flush()
         self._add_events(row)
+
+    def write_picture(self, step: int, name: str, picture: np.ndarray) -> None:
+        """Writes uint8 [H, W, 3]."""
+        self._pictures.mkdir(exist_ok=True)
+        encoded = io.BytesIO()
+        Image.fromarray(picture).save(encoded, "PNG")
+        write_bytes_atomic(self._pictures / f"{name}-{step:07d}.png", encoded.getvalue())
+        self._events.add_image(name, picture, step, dataformats="HWC")
 
     def _add_events(self, row: dict) -> None:
         for name, value in row.items():
@@ -82,6 +107,9 @@ class NoWriter:
 
     def write(self, step: int, kind: str, values: dict[str, float]) -> None:
         """Drops the row."""
+
+    def write_picture(self, step: int, name: str, picture: np.ndarray) -> None:
+        """Drops the picture."""
 
 
 class Progress:

@@ -113,8 +113,10 @@ def test_the_training_loop_gets_named_numbers(tiny):
     values = dict(
         elbo_evaluator(tiny.package.model, np.stack(IMAGES), seed=0, batch_size=3)(10, tiny.package.float_params)
     )
-    assert set(values) == {"test/elbo_bpd", "test/kl_bpd"}
-    assert values["test/elbo_bpd"] > values["test/kl_bpd"] > 0
+    assert set(values) == {"test/elbo_bpd", "test/kl_bpd", "test/kl_bpd_stride_4", "test/kl_bpd_stride_2"}
+    assert values["test/elbo_bpd"] > values["test/kl_bpd"] > values["test/kl_bpd_stride_4"] > 0
+    levels = values["test/kl_bpd_stride_4"] + values["test/kl_bpd_stride_2"]
+    assert values["test/kl_bpd"] == pytest.approx(levels, rel=1e-5)
 
 
 def test_other_weights_give_another_bound(tiny):

@@ -1,7 +1,9 @@
 import json
 import struct
 
+import numpy as np
 import pytest
+from PIL import Image
 from tensorboardX.proto.event_pb2 import Event
 
 from rec_jax.train.writers import MetricsWriter, Progress, read_rows
@@ -34,6 +36,23 @@ def test_a_resume_leaves_neither_gap_nor_duplicate(tmp_path):
     rows = read_rows(tmp_path / "metrics.jsonl")
     assert [row["step"] for row in rows] == [1, 2, 3, 4, 5, 6]
     assert read_events(tmp_path / "tensorboard") == {("train/loss_bpd", row["step"]): [row["step"]] for row in rows}
+
+
+def test_pictures_past_the_restored_step_go(tmp_path):
+    picture = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    for restored, steps in ((0, (2, 4)), (3, (4,))):
+        writer = MetricsWriter(tmp_path, restored)
+        assert sorted(path.name for path in (tmp_path / "pictures").glob("*")) == [
+            f"samples-{step:07d}.png" for step in (2, 4) if step <= restored
+        ]
+        for step in steps:
+            writer.write_picture(step, "samples", picture + np.uint8(step))
+        writer.close()
+    for step in (2, 4):
+        np.testing.assert_array_equal(
+            Image.open(tmp_path / f"pictures/samples-{step:07d}.png"), picture + np.uint8(step)
+        )
+    assert read_events(tmp_path / "tensorboard").keys() == {("samples", 2), ("samples", 4)}
 
 
 def test_a_run_without_a_checkpoint_begins_anew(tmp_path):
