@@ -47,7 +47,7 @@ def imported_names(source: str):
 
 
 def room_of(path: Path) -> str:
-    """`rec_jax/coders/base.py` -> coders; `rec_jax/cli.py` -> cli; `rec_jax/__init__.py` -> __init__."""
+    """`rec_jax/coders/base.py` -> coders; `rec_jax/cli/info.py` -> cli; `rec_jax/__init__.py` -> __init__."""
     return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 

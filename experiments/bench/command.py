@@ -40,8 +40,8 @@ def bench_command(model: str, n_warm: int) -> Row:
         write_png(folder / "in.png", image)
         option = ["--model", str(Path(model).absolute()) if Path(model).is_file() else model, "--force"]
         commands = {
-            "compress": ["-m", "rec_jax.cli", "compress", "in.png", "out.rec", *option],
-            "decompress": ["-m", "rec_jax.cli", "decompress", "out.rec", "out.png", *option],
+            "compress": ["-m", "rec_jax", "compress", "in.png", "out.rec", *option],
+            "decompress": ["-m", "rec_jax", "decompress", "out.rec", "out.png", *option],
         }
         row: Row = {"compress_cold_s": _process_s(commands["compress"], folder)}
         interpreter_s, numpy_s = (_median_s(["-c", code], folder, n_warm) for code in ("", "import numpy"))

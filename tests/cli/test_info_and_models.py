@@ -1,0 +1,49 @@
+"""`rec-jax info` and `rec-jax models`."""
+
+import pytest
+
+from rec_jax import cli
+from rec_jax.codec import container, model_file
+from rec_jax.codec.presets import CUSTOM_PRESET
+from rec_jax.codec.whole import METHOD
+from tests.cli.fakes import IMAGE, MODEL_ID, PHASES_ID, rec_file
+
+
+def test_info(folder, capsys):
+    assert cli.main(["info", "in.rec"]) == 0
+    out = capsys.readouterr().out
+    crc = f"{container.pixel_crc32(IMAGE):08x}"
+    for words in (
+        "in.rec: 12x8 colour, 302 bytes for 288 raw, 8.389 bits/dim\n",
+        "header 14 bytes, stream 288 bytes, format version 2\n",
+        "1234 (fake)\n",
+        "preset default (coder tree), split 0\n",
+        f"pixels {crc}\n",
+    ):
+        assert words in out
+
+
+@pytest.mark.parametrize(
+    "model_id, method, model, words",
+    [
+        (PHASES_ID, METHOD, "fake-phases", "pixels alone, no latents and no preset"),
+        (MODEL_ID, 0x25, "fake", "preset best (coder tree), split 5"),
+        (MODEL_ID, 0x30, "fake", "preset irec (coder beam_search), split 0"),
+        (MODEL_ID, CUSTOM_PRESET << 4, "fake", "preset custom, split 0"),
+        (MODEL_ID ^ 1, METHOD, "not shipped", "pixels alone, no latents and no preset"),
+        (MODEL_ID ^ 1, 0x05, "not shipped", "preset fast (coder tree), split 5"),
+    ],
+)
+def test_info_tells_how_a_file_was_written(folder, capsys, fake_codec, model_id, method, model, words):
+    (folder / "a.rec").write_bytes(rec_file(model_id, method))
+    assert cli.main(["info", "a.rec"]) == 0
+    out = capsys.readouterr().out
+    assert f"  model id {model_id:04x} ({model})\n  {words}\n" in out and fake_codec == []
+
+
+def test_models(folder, capsys, monkeypatch):
+    path = folder / "cifar10-small.safetensors"
+    path.write_bytes(b"x" * 2_000_000)
+    monkeypatch.setattr(model_file, "shipped_model_paths", lambda: {"cifar10-small": path})
+    assert cli.main(["models"]) == 0
+    assert capsys.readouterr().out.startswith("cifar10-small: 2.0 MB, id ")

@@ -1,0 +1,22 @@
+"""A wrong command line."""
+
+import pytest
+
+from rec_jax import cli
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["compres"],
+        ["compress", "in.png"],
+        ["compress", "a", "b", "--preset", "bets"],
+        ["info", "a", "--x"],
+    ],
+)
+def test_usage_errors_are_one_line(folder, capsys, words):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(words)
+    out, err = capsys.readouterr()
+    assert caught.value.code == 2 and out == "" and err.count("\n") == 1 and "--help" in err
