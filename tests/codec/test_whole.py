@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from tiny_codec import digest, smooth_image, tiny_phases
 
-from rec_jax.codec import container, pixels
+from rec_jax.codec import container, pixels, whole
 from rec_jax.codec.whole import METHOD
 from rec_jax.core.errors import ConfigError, CorruptFile, WrongModel
+from rec_jax.entropy import side_by_side
 from rec_jax.evaluate.compression import compress_images, summarise
 from rec_jax.models.likelihoods import phases_grid
 from rec_jax.models.likelihoods.phases import Phases
@@ -66,6 +67,31 @@ def test_many_files_and_their_headers(codec):
     assert codec.package.codec("fast").decompress(blobs[0]).shape == (9, 8, 3)  # presets say nothing
     for found, image in zip(codec.decompress_many(blobs), images, strict=True):
         np.testing.assert_array_equal(found, image)
+
+
+@pytest.mark.parametrize("kept_bits", [1, 1 << 18])
+def test_pictures_encoded_together_become_the_files_that_they_are_alone(codec, monkeypatch, kept_bits):
+    monkeypatch.setattr(side_by_side, "_KEPT_BITS", kept_bits)
+    monkeypatch.setattr(whole, "_PIXELS_AT_ONCE", 3 * 9 * 8)
+    images = [smooth_image(9, 8, seed) for seed in range(4)] + list(pictures())
+    images[1:1] = [smooth_image(9, 8, 9)[..., 0].copy(), smooth_image(8, 9, 8)]
+    blobs = [e.blob for e in codec.encode(images, measure=False)]
+    assert blobs == [codec.encode([image])[0].blob for image in images]
+    blobs.append(container.pack_stored(images[0]))
+    for found, image in zip(codec.decompress_many(blobs), [*images, images[0]], strict=True):
+        np.testing.assert_array_equal(found, image)
+        assert found.dtype == image.dtype
+
+
+def test_a_damaged_file_among_others_is_found(codec):
+    blobs = [codec.compress(smooth_image(9, 8, seed)) for seed in range(3)]
+    header, payload = container.unpack(blobs[1])
+    blobs[1] = container.pack(dataclasses.replace(header, pixel_crc32=header.pixel_crc32 ^ 1), payload)
+    with pytest.raises(CorruptFile, match="checksum"):
+        list(codec.decompress_many(blobs))
+    foreign = container.pack(dataclasses.replace(header, model_id=1), payload)
+    with pytest.raises(WrongModel):
+        list(codec.decompress_many([blobs[0], foreign]))
 
 
 def test_progress_is_told_in_pixels(codec):
