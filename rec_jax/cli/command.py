@@ -4,8 +4,9 @@ import argparse
 import contextlib
 
 from rec_jax.cli import compress, decompress, info, models
+from rec_jax.cli.bulk.run import INTERRUPTED
+from rec_jax.cli.failures import FAILURES, failure_line
 from rec_jax.core.console import complain, flush_or_drop
-from rec_jax.core.errors import RecError
 from rec_jax.core.interrupts import EXIT_CODE, prompt_interrupts
 from rec_jax.version import __version__
 
@@ -19,27 +20,23 @@ def main(argv: list[str] | None = None) -> int:
     argv: the words after `rec-jax`. By default the process's own; then Ctrl-C ends the process without waiting for
     anything that still runs in it.
     """
-    with contextlib.nullcontext() if argv is not None else prompt_interrupts(f"rec-jax: {_INTERRUPTED}"):
-        return _run(argv)
-
-
-def _run(argv: list[str] | None) -> int:
+    line = _INTERRUPTED
     try:
         arguments = _parser().parse_args(argv)
-        arguments.run(arguments)
-        return 0
+        arguments.is_process = argv is None
+        in_bulk = getattr(arguments, "folder", None) is not None
+        if in_bulk:
+            line = INTERRUPTED
+        prompt = arguments.is_process and not in_bulk  # which sees to it itself
+        with prompt_interrupts(f"rec-jax: {line}") if prompt else contextlib.nullcontext():
+            return arguments.run(arguments) or 0
     except KeyboardInterrupt:
-        return _fail(_INTERRUPTED, code=EXIT_CODE)
-    except RecError as error:
-        return _fail(str(error))
+        return _fail(line, code=EXIT_CODE)
     except BrokenPipeError:
         flush_or_drop()
         return _PIPE_CLOSED
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        return _fail(f"{where}{error.strerror or error}")
-    except MemoryError:
-        return _fail("not enough memory for this picture; cut it up")
+    except FAILURES as error:
+        return _fail(failure_line(error))
 
 
 def _parser() -> argparse.ArgumentParser:

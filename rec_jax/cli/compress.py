@@ -1,11 +1,13 @@
-"""`rec-jax compress IN OUT.rec`: any picture that read_image takes to a `.rec` file."""
+"""`rec-jax compress IN OUT.rec` and `IN... -o DIR`: any picture that read_image takes to a `.rec` file."""
 
 import argparse
+import functools
 import time
 
 import numpy as np
 
 from rec_jax.cli import codecs
+from rec_jax.cli.bulk.run import add_options, check_words, find_work, run_bulk
 from rec_jax.cli.codecs import LARGE_MODEL, SMALL_MODEL, default_model
 from rec_jax.cli.describe import embedded_format, sizes
 from rec_jax.cli.streams import deliver, report
@@ -19,9 +21,11 @@ from rec_jax.core.progress import progress_line
 
 def add_parser(commands) -> None:
     """Adds the command's words to those of `rec-jax`."""
-    command = commands.add_parser("compress", help="picture to .rec")
-    command.add_argument("input", metavar="IN", help="a picture: PNG, JPEG, WebP, BMP, GIF, TIFF, PPM; - for stdin")
-    command.add_argument("output", metavar="OUT.rec", help="- for stdout")
+    usage = "rec-jax compress [options] IN OUT.rec\n       rec-jax compress [options] IN... -o DIR"
+    command = commands.add_parser("compress", help="pictures to .rec", usage=usage)
+    inputs = "a picture: PNG, JPEG, WebP, BMP, GIF, TIFF, PPM; - for stdin; with -o also folders and patterns"
+    command.add_argument("paths", nargs="+", metavar="IN", help=inputs)
+    add_options(command, "1 for a model with latents, else the number of processors")
     by_size = f"default: {SMALL_MODEL} for a picture up to {SMALL}x{SMALL}, {LARGE_MODEL} for a larger one"
     command.add_argument("--model", metavar="NAME|PATH", help=by_size)
     command.add_argument("--preset", choices=list(PRESETS), default="default", help="effort of the coder")
@@ -29,24 +33,43 @@ def add_parser(commands) -> None:
         "--drop-icc", action="store_true", help="take the pixels without ICC profile or other colour tags"
     )
     command.add_argument("--verify", action="store_true", help="decode before writing and compare")
-    command.add_argument("--force", action="store_true", help="replace OUT.rec if it exists")
-    command.set_defaults(run=run)
+    command.add_argument("--force", action="store_true", help="replace existing files that hold something else")
+    command.set_defaults(run=run, usage_error=command.error)
 
 
-def run(arguments: argparse.Namespace) -> None:
-    """One picture to one file."""
+def run(arguments: argparse.Namespace) -> int:
+    """One picture to one file, or many to a folder; the exit code."""
+    check_words(arguments)
+    if arguments.folder is None:
+        _run_one(arguments, *arguments.paths)
+        return 0
+    return _run_many(arguments)
+
+
+def _run_many(arguments: argparse.Namespace) -> int:
+    from rec_jax.cli.bulk.compressing import Compressor
+    from rec_jax.data.image_files import is_image_name
+
+    inputs = find_work(arguments, ".rec", is_image_name)
+    options = (arguments.model, arguments.preset, arguments.drop_icc, arguments.verify)
+    make_work = functools.partial(Compressor, *options, force=arguments.force)
+    searches = make_work().codec(arguments.model or SMALL_MODEL).searches  # and that there is such a model
+    return run_bulk(arguments, inputs, make_work, 1 if searches else None)
+
+
+def _run_one(arguments: argparse.Namespace, source: str, output: str) -> None:
     from rec_jax.codec.image_io import read_image
 
     start_s = time.perf_counter()
-    check_output(arguments.output, arguments.input, arguments.force, suffix=".rec")
-    image = read_image(arguments.input, drop_icc=arguments.drop_icc)
+    check_output(output, source, arguments.force, suffix=".rec")
+    image = read_image(source, drop_icc=arguments.drop_icc)
     model = arguments.model or default_model(image)
     codec = codecs.open_codec(model, arguments.preset)
     with progress_line(f"rec-jax: {codec.progress_of}") as progress:
         data = codec.compress(image, progress=progress)
     if arguments.verify and not np.array_equal(codec.decompress(data), image):
-        raise BitstreamMismatch(f"{arguments.input}: the file did not decode to its pixels; nothing was written")
-    deliver(arguments.output, data)
+        raise BitstreamMismatch(f"{source}: the file did not decode to its pixels; nothing was written")
+    deliver(output, data)
     header, _ = container.unpack(data)
     if header.kind == container.EMBEDDED:
         how = embedded_format(header)
@@ -54,4 +77,4 @@ def run(arguments: argparse.Namespace) -> None:
         how = f"model {model}" + (f", preset {arguments.preset}" if codec.searches else "")
     verified = ", verified" if arguments.verify else ""
     elapsed_s = time.perf_counter() - start_s
-    report(arguments.output, f"{sizes(header, len(data))}, {how}{verified}, {elapsed_s:.1f} s")
+    report(output, f"{sizes(header, len(data))}, {how}{verified}, {elapsed_s:.1f} s")

@@ -1,8 +1,10 @@
-"""`rec-jax decompress IN.rec OUT.png`: the same pixels as a PNG."""
+"""`rec-jax decompress IN.rec OUT.png` and `IN... -o DIR`: the same pixels as a PNG."""
 
 import argparse
+import functools
 import time
 
+from rec_jax.cli.bulk.run import add_options, check_words, find_work, run_bulk
 from rec_jax.cli.describe import sizes
 from rec_jax.cli.streams import deliver, read_rec, report
 from rec_jax.codec import codec_of, container
@@ -13,26 +15,43 @@ from rec_jax.core.outputs import check_output
 
 def add_parser(commands) -> None:
     """Adds the command's words to those of `rec-jax`."""
-    command = commands.add_parser("decompress", help=".rec to PNG")
-    command.add_argument("input", metavar="IN.rec", help="- for stdin")
-    command.add_argument("output", metavar="OUT.png", help="- for stdout")
+    usage = "rec-jax decompress [options] IN.rec OUT.png\n       rec-jax decompress [options] IN... -o DIR"
+    command = commands.add_parser("decompress", help=".rec to PNG", usage=usage)
+    command.add_argument("paths", nargs="+", metavar="IN", help="- for stdin; with -o also folders and patterns")
+    add_options(command, "the number of processors, 1 with --device")
     command.add_argument("--model", metavar="NAME|PATH", help="default: the shipped model of the file's id")
     command.add_argument(
         "--device", metavar="cpu|gpu|tpu", help="walk the network under jax there; default: numpy, which needs no jax"
     )
-    command.add_argument("--force", action="store_true", help="replace OUT.png if it exists")
-    command.set_defaults(run=run)
+    command.add_argument("--force", action="store_true", help="replace existing files that hold something else")
+    command.set_defaults(run=run, usage_error=command.error)
 
 
-def run(arguments: argparse.Namespace) -> None:
-    """One file to one picture."""
+def run(arguments: argparse.Namespace) -> int:
+    """One file to one picture, or many to a folder; the exit code."""
+    check_words(arguments)
+    if arguments.folder is None:
+        _run_one(arguments, *arguments.paths)
+        return 0
+    return _run_many(arguments)
+
+
+def _run_many(arguments: argparse.Namespace) -> int:
+    from rec_jax.cli.bulk.decompressing import Decompressor
+
+    inputs = find_work(arguments, ".png", lambda name: name.lower().endswith(".rec"))
+    make_work = functools.partial(Decompressor, arguments.model, arguments.device, force=arguments.force)
+    return run_bulk(arguments, inputs, make_work, 1 if arguments.device else None)
+
+
+def _run_one(arguments: argparse.Namespace, source: str, output: str) -> None:
     start_s = time.perf_counter()
-    check_output(arguments.output, arguments.input, arguments.force, suffix=".png")
-    data, header, payload = read_rec(arguments.input)
+    check_output(output, source, arguments.force, suffix=".png")
+    data, header, payload = read_rec(source)
     if header.kind == container.EMBEDDED:
         image = unpack_embedded(header, payload)
     else:
         codec = codec_of(header, arguments.model)
         image = codec.on_device(arguments.device).decompress(data)
-    deliver(arguments.output, png_bytes(image))
-    report(arguments.output, f"{sizes(header, len(data))}, exact, {time.perf_counter() - start_s:.1f} s")
+    deliver(output, png_bytes(image))
+    report(output, f"{sizes(header, len(data))}, exact, {time.perf_counter() - start_s:.1f} s")

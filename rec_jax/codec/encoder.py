@@ -7,7 +7,6 @@ no decoder repeats, run in float32 under jax. So an encoder's samples are the de
 import collections
 import functools
 import itertools
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, NamedTuple
@@ -27,6 +26,7 @@ from rec_jax.coders.base import Code
 from rec_jax.core.blas_threads import one_blas_thread
 from rec_jax.core.gaussian import DiagGaussian
 from rec_jax.core.layers import Layer
+from rec_jax.core.processors import n_processors
 from rec_jax.core.progress import Progress
 from rec_jax.core.units import nats_to_bits
 from rec_jax.entropy.base import CountedSink
@@ -259,7 +259,7 @@ def _in_batches(jobs: Iterable[_Job], search: Callable) -> Iterator[tuple[_Job, 
     A few batches are searched at once, and few are ahead of what was taken, so that memory does not grow with the
     picture. The first batch of a kind goes alone: it compiles what the others use.
     """
-    n_workers = min(SEARCHES_AT_ONCE, _n_processors())
+    n_workers = min(SEARCHES_AT_ONCE, n_processors())
     pool, waiting, compiled = ThreadPoolExecutor(n_workers), collections.deque(), set()
     try:
         for batch, size in _batches(jobs):
@@ -285,8 +285,3 @@ def _batches(jobs: Iterable[_Job]) -> Iterator[tuple[list[_Job], int]]:
                 yield batch, BATCH_SIZE
             else:
                 yield from (([job], 1) for job in batch)
-
-
-def _n_processors() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -14,9 +14,11 @@ def say(line: str) -> None:
 
 
 def complain(line: str) -> None:
-    """One line on stderr; where there is none, silence."""
+    """One line on stderr, over a line of progress; where there is no stderr, silence."""
     if sys.stderr is not None:
         with contextlib.suppress(OSError, ValueError):
+            if sys.stderr.isatty():
+                sys.stderr.write("\r\x1b[K")
             print(" ".join(line.split()), file=sys.stderr, flush=True)
 
 

@@ -3,9 +3,8 @@
 import contextlib
 import os
 import signal
-import sys
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 from rec_jax.core.console import complain
 
@@ -37,12 +36,40 @@ def prompt_interrupts(line: str) -> Generator[None]:
         os.close(waking)  # ends the thread
 
 
+@contextlib.contextmanager
+def noted_interrupts() -> Generator[Callable[[], bool]]:
+    """A function that says whether Ctrl-C came inside this block, where it does nothing else.
+
+    For a loop that waits for other processes: it can end them in order. Outside the main thread, and where the signal
+    is ignored, it says no.
+    """
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        yield lambda: False
+        return
+    noted = threading.Event()
+    before = signal.signal(signal.SIGINT, lambda *_: noted.set())
+    try:
+        yield noted.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def held_interrupts() -> Generator[None]:
+    """Ctrl-C waits for the end of this block, and processes that it starts never see one; where threads have masks."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _watch(waiting: int, line: str) -> None:
     while number := os.read(waiting, 1):
         if number[0] == signal.SIGINT:
-            with contextlib.suppress(OSError, ValueError, AttributeError):
-                if sys.stderr.isatty():
-                    sys.stderr.write("\r\x1b[K")  # over a line of progress
             complain(line)
             os._exit(EXIT_CODE)
     os.close(waiting)

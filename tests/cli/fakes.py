@@ -28,6 +28,13 @@ class FakeCodec:
         header = container.image_header(image, container.LOSSLESS, method, self.package.model_id)
         return container.pack(header, (image ^ 0xAA).tobytes())
 
+    def encode(self, images, measure):
+        self.package.groups_encoded.append(len(images))
+        return [SimpleNamespace(blob=self.compress(image)) for image in images]
+
+    def decompress_many(self, blobs):
+        return [self.decompress(blob) for blob in blobs]
+
     def decompress(self, data):
         header, stream = container.unpack(data)
         image = np.frombuffer(stream, np.uint8).reshape(header.shape) ^ 0xAA
@@ -44,6 +51,7 @@ class FakePackage(SimpleNamespace):
 
     def __init__(self, name="fake", model_id=MODEL_ID, groups=("a group",), opened=None):
         super().__init__(name=name, model_id=model_id, model=SimpleNamespace(groups=groups), opened=opened)
+        self.groups_encoded = []
 
     def codec(self, preset):
         self.opened.append((self.name, preset))

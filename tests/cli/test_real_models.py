@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import os
 import subprocess
 import sys
 
@@ -15,6 +14,7 @@ from rec_jax.codec import base, container
 from rec_jax.codec.container import pack_stored
 from rec_jax.codec.model_file import write_model_file
 from rec_jax.codec.package import Package
+from tests.cli.running import environment
 from tests.codec.tiny_codec import CODER, COUNTS, LEVELS, WEIGHTS, smooth_image, tiny_package, tiny_phases
 
 IMAGE = smooth_image(32, 32)
@@ -68,12 +68,12 @@ def test_all_but_compress_do_without_jax(models, tmp_path):
     again, phases = str(tmp_path / "again"), ["--model", "phases.safetensors"]
     commands.append(["compress", "in.png", f"{again}.rec", *phases])
     commands.append(["decompress", f"{again}.rec", f"{again}.png", *phases])
-    root = os.path.dirname(os.path.dirname(os.path.abspath(cli.__file__)))
+    bulk = ["-o", str(tmp_path), *phases, "--jobs", "1"]
+    commands += [["compress", "in.png", *bulk], ["decompress", str(tmp_path / "in.rec"), *bulk]]
     command = [sys.executable, "-c", LIGHT.format(commands=commands)]
-    env = os.environ | {"PYTHONPATH": root}
-    done = subprocess.run(command, cwd=models, capture_output=True, text=True, check=False, env=env)
+    done = subprocess.run(command, cwd=models, capture_output=True, text=True, check=False, env=environment())
     assert done.returncode == 0, done.stdout + done.stderr
-    for name in ("latents", "phases", "raw", "again"):
+    for name in ("latents", "phases", "raw", "again", "in"):
         np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / f"{name}.png")), IMAGE)
 
 

@@ -12,6 +12,11 @@ from rec_jax import cli
         ["compres"],
         ["compress", "in.png"],
         ["compress", "a", "b", "--preset", "bets"],
+        ["compress", "a", "b", "c"],
+        ["compress", "a", "b", "--jobs", "2"],
+        ["compress", "-", "-o", "out"],
+        ["compress", "a", "-o", "out", "--jobs", "0"],
+        ["decompress", "a", "-o", "out", "--shard", "3/2"],
         ["info", "a", "--x"],
     ],
 )
