@@ -18,6 +18,7 @@ FLOORS = {
     "codec": 3,
     "train": 3,
     "evaluate": 4,
+    "pillow": 4,
     "cli": 5,
     "__main__": 6,
 }
@@ -27,7 +28,7 @@ HOMES = {
     "orbax": ["train/checkpoint.py"],
     "tensorflow_datasets": ["data/"],
     "safetensors": ["codec/"],
-    "PIL": ["data/", "codec/image_io.py", "codec/fallback.py"],
+    "PIL": ["data/", "codec/image_io.py", "codec/fallback.py", "pillow.py"],
     "tensorflow": [],
     "clu": [],
 }

@@ -1,19 +1,9 @@
 """Which codec a command uses."""
 
-import numpy as np
-
 from rec_jax.codec import container, load_codec, model_file
 from rec_jax.codec.base import FileCodec
-from rec_jax.codec.tiles import SMALL
 from rec_jax.core.errors import RecError, WrongModel
 from rec_jax.core.messages import one_line
-
-SMALL_MODEL, LARGE_MODEL = "cifar10", "photos"  # for pictures up to SMALL x SMALL, and for others
-
-
-def default_model(image: np.ndarray) -> str:
-    """Which shipped model `compress` takes for a picture [H, W, ...] where none is named."""
-    return SMALL_MODEL if max(image.shape[:2]) <= SMALL else LARGE_MODEL
 
 
 def open_codec(name_or_path: str, preset: str) -> FileCodec:

@@ -8,10 +8,10 @@ import numpy as np
 
 from rec_jax.cli import codecs
 from rec_jax.cli.bulk.run import add_options, check_words, find_work, run_bulk
-from rec_jax.cli.codecs import LARGE_MODEL, SMALL_MODEL, default_model
 from rec_jax.cli.describe import embedded_format, sizes
 from rec_jax.cli.streams import deliver, report
 from rec_jax.codec import container
+from rec_jax.codec.defaults import LARGE_MODEL, SMALL_MODEL, default_model
 from rec_jax.codec.presets import PRESETS
 from rec_jax.codec.tiles import SMALL
 from rec_jax.core.errors import BitstreamMismatch

@@ -2,8 +2,8 @@
 
 import argparse
 
-from rec_jax.cli.codecs import LARGE_MODEL, SMALL_MODEL
 from rec_jax.codec import model_file
+from rec_jax.codec.defaults import LARGE_MODEL, SMALL_MODEL
 from rec_jax.codec.tiles import SMALL
 from rec_jax.core.console import say
 

@@ -148,6 +148,11 @@ def unpack(data: bytes) -> tuple[Header, bytes]:
     return header, data[position:]
 
 
+def is_rec(start: bytes) -> bool:
+    """Whether the first bytes of a file are those of a `.rec` file of any version."""
+    return start[: len(_MAGIC)] == _MAGIC
+
+
 def check_pixels(header: Header, image: np.ndarray) -> None:
     """Raise CorruptFile unless `image` was encoded."""
     if image.shape != header.shape or image.dtype != header.dtype or pixel_crc32(image) != header.pixel_crc32:

@@ -9,6 +9,7 @@ from rec_jax.cli.bulk.work import BulkWork
 from rec_jax.cli.streams import read_rec
 from rec_jax.codec.base import FileCodec
 from rec_jax.codec.container import Header, pixel_crc32
+from rec_jax.codec.defaults import default_model
 from rec_jax.codec.image_io import read_image
 from rec_jax.codec.tiles import SMALL
 from rec_jax.core.errors import BitstreamMismatch
@@ -44,7 +45,7 @@ class Compressor(BulkWork[np.ndarray]):
         return () if max(read.shape[:2]) <= SMALL else None
 
     def convert(self, group: list[np.ndarray]) -> list[bytes]:
-        codec = self.codec(self.model or codecs.default_model(group[0]))
+        codec = self.codec(self.model or default_model(group[0]))
         blobs = [encoded.blob for encoded in codec.encode(group, measure=False)]
         if self.verify and not all(map(np.array_equal, codec.decompress_many(blobs), group)):
             raise BitstreamMismatch("the file did not decode to its pixels; it was not written")
