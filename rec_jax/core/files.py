@@ -23,7 +23,7 @@ _CHUNK_BYTES = 1 << 20
 
 
 @contextlib.contextmanager
-def open_atomic(path: str | os.PathLike) -> Generator[BinaryIO]:
+def open_atomic(path: str | os.PathLike, sweep: bool = True) -> Generator[BinaryIO]:
     """A new binary file that replaces what is at `path` when the block ends.
 
     The file has no name until it is complete (O_TMPFILE), so that nothing is left of a killed process; where the
@@ -31,11 +31,14 @@ def open_atomic(path: str | os.PathLike) -> Generator[BinaryIO]:
     failure (full disk, Ctrl-C, an error in the block) what was at `path` stays and the error goes on. A file that is
     replaced hands on its permissions. Raises OSError, with `path` as its filename, for whatever cannot be written, a
     directory or a device among it.
+
+    sweep: whether leftovers of killed processes are looked for; not by who writes many files, and calls make_folder.
     """
     target = os.path.realpath(path)
     try:
         _refuse_irregular(target)
-        _sweep(os.path.dirname(target))
+        if sweep:
+            _sweep(os.path.dirname(target))
         with _unnamed_file(target) or _hidden_file(target) as file:
             yield file
     except OSError as error:
@@ -44,10 +47,16 @@ def open_atomic(path: str | os.PathLike) -> Generator[BinaryIO]:
         raise
 
 
-def write_bytes_atomic(path: str | os.PathLike, data: bytes) -> None:
+def write_bytes_atomic(path: str | os.PathLike, data: bytes, sweep: bool = True) -> None:
     """Write `data` to `path`, whole or not at all, as open_atomic does."""
-    with open_atomic(path) as file:
+    with open_atomic(path, sweep) as file:
         file.write(data)
+
+
+def make_folder(path: str | os.PathLike) -> None:
+    """A folder, and those above it, if there is none; else without the leftovers of killed processes in it."""
+    os.makedirs(path, exist_ok=True)
+    _sweep(os.fspath(path))
 
 
 def check_writable(path: str | os.PathLike) -> None:

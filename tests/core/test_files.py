@@ -9,7 +9,7 @@ import pytest
 
 from rec_jax.core import files
 from rec_jax.core.errors import CorruptFile, MissingFile, RecError
-from rec_jax.core.files import check_writable, open_atomic, read_bytes, write_bytes_atomic
+from rec_jax.core.files import check_writable, make_folder, open_atomic, read_bytes, write_bytes_atomic
 
 
 def test_writes_and_replaces(tmp_path):
@@ -77,6 +77,15 @@ def test_a_replaced_file_hands_on_its_permissions(tmp_path, mode, way):
     path.chmod(mode)
     write_bytes_atomic(path, b"new")
     assert path.stat().st_mode & 0o7777 == mode and path.read_bytes() == b"new" and len(os.listdir(tmp_path)) == 1
+
+
+def test_make_folder_sweeps_so_that_the_writing_of_many_files_need_not(tmp_path):
+    make_folder(tmp_path / "a/b")
+    (tmp_path / "a/b/.b.rec.0123456789ab.part").touch()
+    write_bytes_atomic(tmp_path / "a/b/c.rec", b"1", sweep=False)
+    assert len(os.listdir(tmp_path / "a/b")) == 2
+    make_folder(tmp_path / "a/b")
+    assert os.listdir(tmp_path / "a/b") == ["c.rec"]
 
 
 def test_leftovers_of_killed_processes_are_swept_and_files_at_work_are_not(tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ from rec_jax.cli.bulk.processes import Work, work_in_processes
 from rec_jax.cli.streams import report
 from rec_jax.core.console import complain
 from rec_jax.core.errors import RecError
-from rec_jax.core.files import STANDARD, check_writable
+from rec_jax.core.files import STANDARD, check_writable, make_folder
 from rec_jax.core.interrupts import prompt_interrupts
 from rec_jax.core.processors import n_processors
 from rec_jax.core.progress import progress_line
@@ -50,7 +50,7 @@ def find_work(arguments: argparse.Namespace, suffix: str, takes: Callable[[str],
         raise RecError(f"{', '.join(arguments.paths)}: nothing to do there{_left_out(inputs.left_out, '; ')}")
     if os.path.lexists(arguments.folder) and not os.path.isdir(arguments.folder):
         raise RecError(f"{arguments.folder} is a file; name a folder with -o")
-    os.makedirs(arguments.folder, exist_ok=True)
+    make_folder(arguments.folder)
     check_writable(os.path.join(arguments.folder, f"any{suffix}"))
     shard = arguments.shard or Shard()
     return Inputs(inputs.items[shard.number - 1 :: shard.of], inputs.missing, inputs.left_out)

@@ -11,7 +11,7 @@ from rec_jax.cli.bulk.inputs import Item
 from rec_jax.cli.bulk.outcome import Outcome, failed, written
 from rec_jax.cli.failures import FAILURES
 from rec_jax.core.errors import RecError
-from rec_jax.core.files import write_bytes_atomic
+from rec_jax.core.files import make_folder, write_bytes_atomic
 
 Read = TypeVar("Read")  # a file's content, as far as it is known before the work
 
@@ -24,6 +24,7 @@ class BulkWork(abc.ABC, Generic[Read]):
     """
 
     force: bool = dataclasses.field(default=False, kw_only=True)
+    _folders: set[str] = dataclasses.field(default_factory=set, init=False, repr=False)  # that were made
 
     @abc.abstractmethod
     def read(self, source: str) -> Read:
@@ -88,8 +89,13 @@ class BulkWork(abc.ABC, Generic[Read]):
             return
         for (item, _), data in zip(group, outputs, strict=True):
             try:
-                os.makedirs(os.path.dirname(item.output), exist_ok=True)
-                write_bytes_atomic(item.output, data)
+                self._make_folder(os.path.dirname(item.output))
+                write_bytes_atomic(item.output, data, sweep=False)
                 yield written(item, data)
             except FAILURES as error:
                 yield failed(item, error)
+
+    def _make_folder(self, folder: str) -> None:
+        if folder not in self._folders:
+            make_folder(folder)
+            self._folders.add(folder)
