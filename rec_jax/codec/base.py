@@ -105,7 +105,8 @@ class FileCodec(abc.ABC):
             if encoded is None:
                 raise CoderOverflow("a picture holds more nats than the coder admits; raise max_nats or allow fallback")
             return encoded
-        embedded = container.pack_stored(image) if self.fallback == "raw" else pack_embedded(image)
+        to_beat = None if encoded is None else len(encoded.blob)
+        embedded = container.pack_stored(image) if self.fallback == "raw" else pack_embedded(image, to_beat)
         if encoded is not None and len(encoded.blob) <= len(embedded):
             return encoded
         return Encoded(embedded, container.EMBEDDED, *6 * (0,))

@@ -5,11 +5,11 @@ import numpy as np
 from rec_jax.codec import container
 
 
-def pack_embedded(image: np.ndarray) -> bytes:
-    """A file that holds the picture in the smallest of fallback.py's formats."""
+def pack_embedded(image: np.ndarray, to_beat: int | None = None) -> bytes:
+    """A file that holds the picture in the smallest of fallback.py's formats; to_beat: see there."""
     from rec_jax.codec import fallback  # and with it Pillow, which a file with a model does without
 
-    method, payload = fallback.smallest(image)
+    method, payload = fallback.smallest(image, to_beat)
     return container.pack(container.image_header(image, container.EMBEDDED, method), payload)
 
 

@@ -64,6 +64,18 @@ def test_what_a_model_does_worst_takes_a_few_bytes(name, kind, n_bytes):
     assert found == kind and len(payload) <= n_bytes
 
 
+@pytest.mark.parametrize("image", PICTURES.values(), ids=PICTURES)
+def test_a_file_at_hand_saves_time_and_changes_nothing_that_is_smaller(image, monkeypatch):
+    methods, webp = [], fallback._webp
+    monkeypatch.setattr(fallback, "_webp", lambda picture, method: methods.append(method) or webp(picture, method))
+    best = smallest(image)
+    assert sorted(methods) == list(range(7))
+    for to_beat in (len(best[1]), len(best[1]) + 14, 10 * image.nbytes):
+        assert smallest(image, to_beat) == best
+    methods.clear()
+    assert len(smallest(image, -100)[1]) >= len(best[1]) and methods == [0, 1, 2, 3, 4]
+
+
 def test_sides_beyond_those_of_webp():
     long = np.tile(np.arange(200, dtype=np.uint8), 100)[None]
     assert fallback._pack_webp(long) is None

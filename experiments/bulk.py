@@ -1,0 +1,151 @@
+"""`rec-jax compress` of many files: its speed, what a kill leaves, and the memory of many calls.
+
+python -m experiments.bulk --data_dir=DIR --n=1000 --kills=10 --memory_s=180
+
+speed: the first N test images of TFDS's cifar10 as PNGs, by one command, and ten of them by a process each; then back
+by one command, compared pixel by pixel.  kills: the same command, killed at random moments and restarted until it ends:
+every file must decode to its picture, and none be written twice.  memory: of this process, before and after it has
+compressed pictures of 8x8 for so many seconds. Exit code 0 only if everything is as it should be.
+"""
+
+import argparse
+import os
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+import rec_jax
+from rec_jax.codec.image_io import read_image, write_png
+from rec_jax.core.errors import RecError
+from rec_jax.data import make_source
+
+_N_ALONE = 10  # pictures that get a process each; more take long and say the same
+_WARM_CALLS = 300
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs what has a number above 0; exit code 1 if a file is not what it should be."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data_dir", required=True, help="TFDS folder with cifar10")
+    parser.add_argument("--n", type=int, default=1000, help="pictures")
+    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--memory_s", type=float, default=180.0)
+    parser.add_argument("--jobs", type=int, default=0, help="0: the command's default")
+    arguments = parser.parse_args(argv)
+    jobs = ["--jobs", str(arguments.jobs)] if arguments.jobs else []
+    try:
+        source = make_source(dict(kind="tfds", name="cifar10", data_dir=arguments.data_dir), "test")
+        with tempfile.TemporaryDirectory() as folder:
+            images = write_pictures(source, arguments.n, Path(folder) / "in")
+            good = measure_speed(images, Path(folder), jobs)
+            good = measure_kills(images, Path(folder), jobs, arguments.kills) and good
+    except (RecError, OSError) as error:
+        print(f"bulk: {error}", file=sys.stderr)
+        return 1
+    if arguments.memory_s:
+        measure_memory(arguments.memory_s)
+    return int(not good)
+
+
+def write_pictures(source, n: int, folder: Path) -> dict[str, np.ndarray]:
+    """n PNGs; name without suffix to pixels."""
+    folder.mkdir()
+    images = {f"{i:05}": np.asarray(source[i]) for i in range(n)}
+    for name, image in images.items():
+        write_png(folder / f"{name}.png", image)
+    return images
+
+
+def measure_speed(images: dict[str, np.ndarray], folder: Path, jobs: list[str]) -> bool:
+    """Prints seconds a picture; whether all came back."""
+    n, some = len(images), list(images)[:_N_ALONE]
+    alone_s, alone_cpu_s = _timed([["compress", f"in/{name}.png", f"{name}.rec"] for name in some], folder)
+    whole_s, whole_cpu_s = _timed([["compress", "in", "-o", "out", *jobs]], folder)
+    back_s, back_cpu_s = _timed([["decompress", "out", "-o", "back", *jobs]], folder)
+    alone_s, alone_cpu_s = alone_s / len(some), alone_cpu_s / len(some)
+    same = all((folder / f"{name}.rec").read_bytes() == (folder / f"out/{name}.rec").read_bytes() for name in some)
+    exact = all(np.array_equal(read_image(folder / f"back/{name}.png"), image) for name, image in images.items())
+    print(f"one process each: {alone_s:.3f} s a picture ({alone_cpu_s:.3f} s of processor), the first {len(some)}")
+    print(f"one command: {whole_s:.1f} s for {n}, {whole_s / n:.4f} s a picture ({whole_cpu_s / n:.4f} s of processor)")
+    print(f"ratio: {alone_s * n / whole_s:.1f} in time, {alone_cpu_s * n / whole_cpu_s:.1f} in processor time")
+    print(f"back: {back_s:.1f} s, {back_s / n:.4f} s a picture ({back_cpu_s / n:.4f} s of processor)")
+    print(f"all exact: {exact}; the files of single processes are the same: {same}")
+    return exact and same
+
+
+def measure_kills(images: dict[str, np.ndarray], folder: Path, jobs: list[str], n_kills: int) -> bool:
+    """Prints how far each run came; whether the files are whole and none was written twice."""
+    words, out, moments = ["compress", "in", "-o", "killed", *jobs], folder / "killed", random.Random(0)
+    first_seen: dict[str, tuple[int, int]] = {}
+    twice, counts = set(), []
+    for _ in range(n_kills):
+        with subprocess.Popen(_command(words), cwd=folder, stderr=subprocess.DEVNULL) as process:
+            try:
+                process.wait(moments.uniform(0.5, 8.0))
+            except subprocess.TimeoutExpired:
+                process.kill()
+        time.sleep(0.5)  # the processes that it has started see it
+        twice |= _changed(out, first_seen)
+        counts.append(len(first_seen))
+    subprocess.run(_command(words), cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    twice |= _changed(out, first_seen)
+    found = sorted(path.relative_to(out).as_posix() for path in out.rglob("*"))
+    whole = found == [f"{name}.rec" for name in images] and all(
+        np.array_equal(rec_jax.decode((out / f"{name}.rec").read_bytes()), image) for name, image in images.items()
+    )
+    print(f"killed {n_kills} times, at {counts} files of {len(images)}; all whole: {whole}; twice: {len(twice)}")
+    return whole and not twice
+
+
+def measure_memory(seconds: float) -> None:
+    """Prints the memory of this process around many calls."""
+    codec, rng, n = rec_jax.load("cifar10"), np.random.default_rng(0), 0
+    start_s, before = time.perf_counter(), 0
+    while time.perf_counter() - start_s < seconds or n <= _WARM_CALLS:
+        if n == _WARM_CALLS:
+            before = _resident_bytes()
+        codec.compress(rng.integers(0, 256, (8, 8, 3), np.uint8))
+        n += 1
+    print(f"memory: {before / 2**20:.1f} MiB after {_WARM_CALLS} calls, {_resident_bytes() / 2**20:.1f} after {n}")
+
+
+def _changed(folder: Path, first_seen: dict[str, tuple[int, int]]) -> set[str]:
+    """Files that are not what they were when they were first seen."""
+    changed = set()
+    for path in folder.glob("*"):
+        status = path.stat()
+        identity = (status.st_ino, status.st_mtime_ns)
+        if first_seen.setdefault(path.name, identity) != identity:
+            changed.add(path.name)
+    return changed
+
+
+def _timed(commands: list[list[str]], folder: Path) -> tuple[float, float]:
+    """(seconds, seconds of processor) of commands one after the other."""
+    start_s, start_cpu_s = time.perf_counter(), _children_s()
+    for words in commands:
+        subprocess.run(_command(words), cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - start_s, _children_s() - start_cpu_s
+
+
+def _command(words: list[str]) -> list[str]:
+    return [sys.executable, "-m", "rec_jax", *words]
+
+
+def _children_s() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
