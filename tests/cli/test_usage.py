@@ -15,6 +15,7 @@ from rec_jax import cli
         ["compress", "a", "b", "c"],
         ["compress", "a", "b", "--jobs", "2"],
         ["compress", "-", "-o", "out"],
+        ["compress", "a", "-o", "-"],
         ["compress", "a", "-o", "out", "--jobs", "0"],
         ["decompress", "a", "-o", "out", "--shard", "3/2"],
         ["info", "a", "--x"],
