@@ -96,9 +96,8 @@ def measure_kills(images: dict[str, np.ndarray], folder: Path, jobs: list[str], 
     subprocess.run(_command(words), cwd=folder, check=True, stdout=subprocess.DEVNULL)
     twice |= _changed(out, first_seen)
     found = sorted(path.relative_to(out).as_posix() for path in out.rglob("*"))
-    whole = found == [f"{name}.rec" for name in images] and all(
-        np.array_equal(rec_jax.decode((out / f"{name}.rec").read_bytes()), image) for name, image in images.items()
-    )
+    decoded = rec_jax.load("cifar10").decompress_many([(out / name).read_bytes() for name in found])
+    whole = found == [f"{name}.rec" for name in images] and all(map(np.array_equal, decoded, images.values()))
     print(f"killed {n_kills} times, at {counts} files of {len(images)}; all whole: {whole}; twice: {len(twice)}")
     return whole and not twice
 
