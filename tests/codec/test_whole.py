@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tiny_codec import digest, smooth_image, tiny_phases
 
-from rec_jax.codec import container, pixels
+from rec_jax.codec import container, pixel_laws
 from rec_jax.codec.whole import METHOD
 from rec_jax.core.errors import ConfigError, CorruptFile, WrongModel
 from rec_jax.evaluate.compression import compress_images, summarise
@@ -50,7 +50,8 @@ def test_round_trip_of_any_size_colour_and_depth_in_a_process_without_jax(tmp_pa
 def test_blocks_are_files_too(codec, monkeypatch):
     """Small blocks, whose mixtures are computed ahead of the pixels that they do not read."""
     monkeypatch.setattr(phases, "BLOCK", 16)
-    monkeypatch.setattr(pixels, "_SMALL", 0)
+    monkeypatch.setattr(phases, "PART", 5)
+    monkeypatch.setattr(pixel_laws, "_SMALL", 0)
     image = smooth_image(17, 24)
     encoded = codec.encode([image])[0]
     np.testing.assert_array_equal(codec.decompress(encoded.blob), image)

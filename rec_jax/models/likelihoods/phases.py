@@ -27,6 +27,7 @@ from rec_jax.models.likelihoods.base import Phase, PixelParams
 KINDS = ("00", "11", "01", "10")  # row and column in a square; a Phase's kind is an index into it
 M_BITS = 4  # the network puts m out in units of 1/16
 BLOCK = 1 << 15  # pixels of a phase that are computed and coded together
+PART = 1 << 13  # pixels of a block that are computed together
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,22 @@ class Phases:
                 found += _blocks(level, kind, height, width)
         return found
 
+    def parts(self, phase: Phase) -> list[Phase]:
+        """Halves of halves, along the longer side: a part's numbers fit a processor's cache."""
+        h, w = phase.height, phase.width
+        while h * w > PART:
+            h, w = (-(-h // 2), w) if h > w else (h, -(-w // 2))
+        return [
+            phase._replace(
+                top=phase.top + top * phase.step,
+                left=phase.left + left * phase.step,
+                height=min(h, phase.height - top),
+                width=min(w, phase.width - left),
+            )
+            for top in range(0, phase.height, h)
+            for left in range(0, phase.width, w)
+        ]
+
     def reads(self, phase: Phase, earlier: Phase) -> bool:
         """Phases of other steps or kinds, where they are near; blocks of one kind do not see each other."""
         if (earlier.step, earlier.kind) == (phase.step, phase.kind):
@@ -116,9 +133,17 @@ class Phases:
             shape = (len(pixels), 1, 1, 3, self.n_components)
             return PixelParams(*(net.xp.broadcast_to(params["coarsest"][name], shape) for name in PixelParams._fields))
         p = params["sets"][str(self._set(phase))][KINDS[phase.kind]]
-        planes, core = known_planes(pixels, phase, self._halo(phase), net.xp)
-        x = net.concat([net.pixels(plane, depth) for plane in planes])
-        return self._pixel_params(net, core(net.output_conv(p["base"], x, edge=True)), self._features(net, p, x, core))
+        outer, middle, block = (_spans(pixels, phase, reach) for reach in (self._halo(phase), int("mix" in p), 0))
+        x = net.concat([net.pixels(plane, depth) for plane in known_planes(pixels, phase, outer, net.xp)])
+        base = net.output_conv(p["base"], _around(x, outer, block, self.window // 2, net.xp), valid=True)
+        y = net.conv_relu(p["first"], _around(x, outer, middle, self.window // 2, net.xp), valid=True)
+        if "mix" in p:
+            inner = _around(net.conv_relu(p["in"], y), middle, block, 1, net.xp)
+            inner = net.conv_relu(p["mix"], inner, valid=True)
+            y = net.add_relu(_around(y, middle, block, 0, net.xp), net.conv(p["out"], inner))
+        for i in range(self.n_pointwise):
+            y = net.add_relu(y, net.conv(p[f"down{i}"], net.conv_relu(p[f"up{i}"], y)))
+        return self._pixel_params(net, base, net.output_conv(p["last"], y))
 
     def _set(self, phase: Phase) -> int:
         return min(_level(phase), len(self.widths) - 1)
@@ -126,18 +151,6 @@ class Phases:
     def _halo(self, phase: Phase) -> int:
         """How many squares away a network looks."""
         return self.window // 2 + (self.spatial[self._set(phase)] > 0)
-
-    def _features(self, net, p, x, core):
-        """What the network puts out at the core of x; what follows the last look around is there only."""
-        y = net.conv_relu(p["first"], x, edge=True)
-        if "mix" in p:
-            inner = net.conv_relu(p["mix"], net.conv_relu(p["in"], y), edge=True)
-            y = net.add_relu(core(y), net.conv(p["out"], core(inner)))
-        else:
-            y = core(y)
-        for i in range(self.n_pointwise):
-            y = net.add_relu(y, net.conv(p[f"down{i}"], net.conv_relu(p[f"up{i}"], y)))
-        return net.output_conv(p["last"], y)
 
     def _pixel_params(self, net, base, outputs):
         out = outputs.reshape(*outputs.shape[:-1], 4, 3, self.n_components)
@@ -152,27 +165,45 @@ class Phases:
         return PixelParams(logits, net.xp.stack(locs, axis=-2), log_scale, slopes)
 
 
-def known_planes(pixels: Any, phase: Phase, halo: int, xp: Any) -> tuple[list[Any], Any]:
-    """The pixels of the square's earlier kinds around a block, and a function that cuts the block out of such arrays.
+def known_planes(pixels: Any, phase: Phase, spans: "_Spans", xp: Any) -> list[Any]:
+    """The pixels of the square's earlier kinds in some rows and columns of squares.
 
-    pixels [B, H, W, 3]. Each plane is [B, h, w, 3] on the grid of 00, `halo` squares around the block as far as there
-    are any. Where the picture ends before a square does, the last row and column stand for what is missing; a plane of
-    nothing is the first one again.
+    pixels [B, H, W, 3]. Each plane is [B, h, w, 3] on the grid of 00. Where the picture ends before a square does, the
+    last row and column stand for what is missing; a plane of nothing is the first one again.
     """
-    step = phase.step
-    spans, cuts = [], []
-    for size, top, n in ((pixels.shape[1], phase.top, phase.height), (pixels.shape[2], phase.left, phase.width)):
-        first, n_squares = top // step, -(-size // step)
-        start, end = max(0, first - halo), min(n_squares, first + n + halo)
-        spans.append((start, end - start))
-        cuts.append(slice(first - start, first - start + n))
+    step, (rows, columns) = phase.step, spans
     planes: list[Any] = []
     for kind in range(phase.kind):
         row, column = _offset(_level(phase), kind)
-        (top, height), (left, width) = spans
-        part = Phase(row + top * step, column + left * step, step, kind, height, width).of(pixels)
-        planes.append(_grown(part, height, width, xp) if 0 not in part.shape[1:3] else planes[0])
-    return planes, lambda x: x[:, cuts[0], cuts[1]]
+        at = (row + rows.start * step, column + columns.start * step)
+        part = Phase(*at, step, kind, len(rows), len(columns)).of(pixels)
+        planes.append(_grown(part, len(rows), len(columns), xp) if 0 not in part.shape[1:3] else planes[0])
+    return planes
+
+
+_Spans = tuple[range, range]  # rows and columns of squares
+
+
+def _spans(pixels: Any, phase: Phase, reach: int) -> _Spans:
+    """A block's squares and so many around it as far as there are any."""
+    rows, columns = (
+        range(max(0, top // phase.step - reach), min(-(-size // phase.step), top // phase.step + n + reach))
+        for size, top, n in (
+            (pixels.shape[1], phase.top, phase.height),
+            (pixels.shape[2], phase.left, phase.width),
+        )
+    )
+    return rows, columns
+
+
+def _around(x: Any, have: _Spans, want: _Spans, reach: int, xp: Any) -> Any:
+    """Of x [B, h, w, C] on squares `have`: those in reach of `want`; x's border stands for what it does not have."""
+    pads = [(0, 0)]
+    for axis, (old, new) in enumerate(zip(have, want, strict=True), 1):
+        before, after = new.start - reach - old.start, old.stop - (new.stop + reach)
+        x = x[(slice(None),) * axis + (slice(max(0, before), len(old) - max(0, after)),)]
+        pads.append((max(0, -before), max(0, -after)))
+    return xp.pad(x, (*pads, (0, 0)), mode="edge") if any(map(any, pads)) else x
 
 
 def _grown(plane: Any, height: int, width: int, xp: Any) -> Any:
