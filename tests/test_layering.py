@@ -27,7 +27,7 @@ HOMES = {
     "orbax": ["train/checkpoint.py"],
     "tensorflow_datasets": ["data/"],
     "safetensors": ["codec/"],
-    "PIL": ["data/", "codec/image_io.py", "codec/fallback.py"],
+    "PIL": ["data/", "codec/image_io.py", "codec/fallback.py", "codec/webp.py"],
     "tensorflow": [],
     "clu": [],
 }
