@@ -28,7 +28,7 @@ HOMES = {
     "orbax": ["train/checkpoint.py"],
     "tensorflow_datasets": ["data/"],
     "safetensors": ["codec/"],
-    "PIL": ["data/", "codec/image_io.py", "codec/fallback.py", "pillow.py"],
+    "PIL": ["data/", "train/writers.py", "codec/image_io.py", "codec/fallback.py", "codec/webp.py", "pillow.py"],
     "tensorflow": [],
     "clu": [],
 }

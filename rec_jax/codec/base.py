@@ -2,16 +2,19 @@
 
 import abc
 import dataclasses
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
 from rec_jax.codec import container
-from rec_jax.codec.embedded import pack_embedded, unpack_embedded
+from rec_jax.codec.embedded import pack_embedded, quick_embedded, unpack_embedded
 from rec_jax.codec.package import Package
 from rec_jax.core.errors import CoderOverflow, WrongModel
 from rec_jax.core.progress import Progress
+
+_CLEARLY = 0.95  # of what a classical format takes quickly: then it is not tried slowly
 
 
 class Encoded(NamedTuple):
@@ -86,8 +89,17 @@ class FileCodec(abc.ABC):
         measure: whether the bits of the pixels are wanted; a model without latents is faster without.
         """
         arrays = [container.checked_image(image) for image in images]
-        encoded = self._encode(arrays, progress, measure)
-        return [self._or_embedded(e, image) for e, image in zip(encoded, arrays, strict=True)]
+        tried = [self.fallback != "smallest" or self.may_win(image) for image in arrays]
+        encoded = iter(self._encode(list(itertools.compress(arrays, tried)), progress, measure))
+        return [
+            self._or_embedded(next(encoded) if by_model else None, image)
+            for by_model, image in zip(tried, arrays, strict=True)
+        ]
+
+    def may_win(self, image: np.ndarray) -> bool:
+        """Whether a picture is worth coding with the model: False where a look at it says that it will not win."""
+        del image
+        return True
 
     def without_fallback(self) -> Self:
         """The same codec, whose files all come from the model, however large."""
@@ -105,8 +117,13 @@ class FileCodec(abc.ABC):
             if encoded is None:
                 raise CoderOverflow("a picture holds more nats than the coder admits; raise max_nats or allow fallback")
             return encoded
-        to_beat = None if encoded is None else len(encoded.blob)
-        embedded = container.pack_stored(image) if self.fallback == "raw" else pack_embedded(image, to_beat)
+        if self.fallback == "raw":
+            embedded = container.pack_stored(image)
+        else:
+            quick = quick_embedded(image)
+            if encoded is not None and len(encoded.blob) <= _CLEARLY * len(quick[1]):
+                return encoded
+            embedded = pack_embedded(image, quick)
         if encoded is not None and len(encoded.blob) <= len(embedded):
             return encoded
         return Encoded(embedded, container.EMBEDDED, *6 * (0,))

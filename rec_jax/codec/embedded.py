@@ -4,12 +4,21 @@ import numpy as np
 
 from rec_jax.codec import container
 
+Packed = tuple[int, bytes]  # which of fallback.py's formats, and its payload
 
-def pack_embedded(image: np.ndarray, to_beat: int | None = None) -> bytes:
-    """A file that holds the picture in the smallest of fallback.py's formats; to_beat: see there."""
+
+def quick_embedded(image: np.ndarray) -> Packed:
+    """What a picture takes at most; see fallback.quick."""
     from rec_jax.codec import fallback  # and with it Pillow, which a file with a model does without
 
-    method, payload = fallback.smallest(image, to_beat)
+    return fallback.quick(image)
+
+
+def pack_embedded(image: np.ndarray, known: Packed | None = None) -> bytes:
+    """A file that holds the picture in the smallest of fallback.py's formats; known: what quick_embedded gave."""
+    from rec_jax.codec import fallback
+
+    method, payload = fallback.smallest(image, known)
     return container.pack(container.image_header(image, container.EMBEDDED, method), payload)
 
 

@@ -21,20 +21,14 @@ import zlib
 import numpy as np
 from PIL import Image
 
+from rec_jax.codec import webp
 from rec_jax.codec.png import png_bytes
 from rec_jax.core.errors import CorruptFile, UnsupportedImage
 from rec_jax.data.image_files import decode_image
 
 RAW, WEBP, PNG, LZMA = range(4)  # the kinds, two bits in a file
 KIND_NAMES = ("raw pixels", "WebP", "PNG", "LZMA")
-_WEBP_SIDE = 16383  # the largest, by 14 bits
-_THOROUGH_PIXELS = 2**16  # up to which every method of WebP is tried
-_MARGIN = 1.15  # what WebP's slowest methods save over the others is less than an eighth (0.90 was the best seen)
-_SLACK_BYTES = 32
-_PILLOW_PIXELS = 2**27  # of one picture; Pillow refuses larger ones as decompression bombs
 _LZMA_BYTES = 2**24  # larger pictures take minutes, and are no small drawings
-_VP8L = struct.Struct("<BI")  # signature; 14 bits each of width - 1 and height - 1, alpha, version
-_SIGNATURE = 0x2F
 _ZLIB_HEADER = b"\x78\x9c"
 
 
@@ -43,19 +37,30 @@ def raw(image: np.ndarray) -> tuple[int, bytes]:
     return RAW, _planes(image, interleaved=True).tobytes()
 
 
-def smallest(image: np.ndarray, to_beat: int | None = None) -> tuple[int, bytes]:
+def quick(image: np.ndarray) -> tuple[int, bytes]:
+    """(kind, payload) of a fast WebP, or the pixels as they are: within some percent of `smallest` for photographs."""
+    return _least([raw(image), (WEBP, webp.pack(_planes(image), *webp.QUICK) if image.size else None)])
+
+
+def smallest(image: np.ndarray, known: tuple[int, bytes] | None = None) -> tuple[int, bytes]:
     """(kind, payload) of the kind that takes the fewest bytes for uint8 or uint16 pixels [H, W] or [H, W, 3].
 
-    Never more than the pixels themselves.
-    to_beat: bytes of a file at hand; what will hardly be smaller is then not made as small as can be.
-
+    known: what `quick` said, if it was asked.  Never more than the pixels themselves.
     Raises UnsupportedImage for another type or shape.
     """
     if image.dtype not in (np.uint8, np.uint16) or image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)):
         raise UnsupportedImage(f"image is {image.dtype} {list(image.shape)}; give uint8 or uint16, [H, W] or [H, W, 3]")
-    packed: list[tuple[int, bytes | None]] = [raw(image)]
-    if image.size:
-        packed += [(WEBP, _pack_webp(image, to_beat)), (PNG, _pack_png(image)), (LZMA, _pack_lzma(image))]
+    if not image.size:
+        return raw(image)
+    kind, payload = known or quick(image)
+    slower = webp.smallest(_planes(image), payload if kind == WEBP else None)
+    best = _least([(kind, payload), raw(image), (WEBP, slower)])
+    if len(best[1]) <= webp.FEW_BYTES and image.shape[0] * image.shape[1] > webp.SMALL_PIXELS:
+        return best
+    return _least([best, (PNG, _pack_png(image)), (LZMA, _pack_lzma(image))])
+
+
+def _least(packed: list[tuple[int, bytes | None]]) -> tuple[int, bytes]:
     return min(((kind, data) for kind, data in packed if data is not None), key=lambda pair: len(pair[1]))
 
 
@@ -113,37 +118,12 @@ def _planes_shape(shape: tuple[int, ...], dtype: np.dtype) -> tuple[int, ...]:
 # ---- WebP --------------------------------------------------------------------------------------------------------
 
 
-def _webp(picture: Image.Image, method: int) -> bytes:
-    """A lossless WebP. The slowest method is often not the smallest; quality 100 takes ten times as long for 1%."""
-    buffer = io.BytesIO()
-    picture.save(buffer, "WEBP", lossless=True, exact=True, quality=75, method=method)
-    return buffer.getvalue()
-
-
-def _pack_webp(image: np.ndarray, to_beat: int | None = None) -> bytes | None:
-    planes = _planes(image)
-    height, width = planes.shape[:2]
-    if max(height, width) > _WEBP_SIDE or height * width > _PILLOW_PIXELS:
-        return None
-    picture = Image.fromarray(planes).convert("RGB")
-    quick, slow = (range(5), (5, 6)) if height * width <= _THOROUGH_PIXELS else ((4,), (6,))
-    data = min((_webp(picture, method) for method in quick), key=len)
-    if to_beat is None or len(data) <= _MARGIN * to_beat + _SLACK_BYTES:
-        data = min(data, *(_webp(picture, method) for method in slow), key=len)
-    (length,) = struct.unpack_from("<I", data, 16)
-    if data[12:16] != b"VP8L" or data[20 : 20 + _VP8L.size] != _vp8l_head(height, width):
-        return None  # a writer that adds to the simple file
-    return data[20 + _VP8L.size : 20 + length]
+def _pack_webp(image: np.ndarray) -> bytes | None:
+    return webp.smallest(_planes(image))
 
 
 def _unpack_webp(payload: bytes, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    height, width = _planes_shape(shape, dtype)[:2]
-    if max(height, width) > _WEBP_SIDE or height * width > _PILLOW_PIXELS:
-        raise CorruptFile(f"the file is damaged: a WebP of {width} x {height} pixels cannot be")
-    body = _vp8l_head(height, width) + payload
-    content = b"WEBPVP8L" + struct.pack("<I", len(body)) + body + bytes(len(body) % 2)
-    with Image.open(io.BytesIO(b"RIFF" + struct.pack("<I", len(content)) + content), formats=["WEBP"]) as picture:
-        planes = np.asarray(picture.convert("RGB"))
+    planes = webp.unpack(payload, *_planes_shape(shape, dtype)[:2])
     if len(shape) == 2:
         if not (np.array_equal(planes[..., 0], planes[..., 1]) and np.array_equal(planes[..., 2], planes[..., 1])):
             raise CorruptFile("the file is damaged: its grey pixels have a colour")
@@ -151,15 +131,11 @@ def _unpack_webp(payload: bytes, shape: tuple[int, ...], dtype: np.dtype) -> np.
     return _from_planes(np.ascontiguousarray(planes), dtype)
 
 
-def _vp8l_head(height: int, width: int) -> bytes:
-    return _VP8L.pack(_SIGNATURE, (width - 1) | (height - 1) << 14)
-
-
 # ---- PNG ---------------------------------------------------------------------------------------------------------
 
 
 def _pack_png(image: np.ndarray) -> bytes | None:
-    if image.shape[0] * image.shape[1] > _PILLOW_PIXELS:
+    if image.shape[0] * image.shape[1] > webp.PILLOW_PIXELS:
         return None
     if image.dtype == np.uint16:
         data = png_bytes(image)
@@ -175,7 +151,7 @@ def _pack_png(image: np.ndarray) -> bytes | None:
 
 def _unpack_png(payload: bytes, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     height, width = shape[:2]
-    if height * width > _PILLOW_PIXELS:
+    if height * width > webp.PILLOW_PIXELS:
         raise CorruptFile(f"the file is damaged: a PNG of {width} x {height} pixels is never written")
     n_bytes = height * (1 + math.prod(shape[1:]) * dtype.itemsize)
     inflate = zlib.decompressobj(-15)

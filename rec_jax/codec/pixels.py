@@ -3,24 +3,16 @@
 Both directions are one walk: a writer knows each bit and says it, a reader is told.
 """
 
-import collections
-import math
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
+from rec_jax.codec.pixel_laws import Picture, laws_ahead
 from rec_jax.core.progress import Progress
-from rec_jax.core.units import nats_to_bits
 from rec_jax.entropy.base import BitSink, BitSource
-from rec_jax.exact.arithmetic import shift
 from rec_jax.exact.mixture import IntegerMixtures, upper_half
-from rec_jax.exact.network import OUTPUT_BITS
-from rec_jax.models.likelihoods.base import Likelihood, Phase, PixelParams, log_prob_nats
-
-_AHEAD = 2  # phases whose rows are computed while another is coded
-_SMALL = 1 << 14  # pixels, up to which threads cost more than they give
+from rec_jax.models.likelihoods.base import Likelihood
 
 _Say = Callable[[np.ndarray, np.ndarray, int], np.ndarray]  # (P(1) of 2^24, values, place of a bit) -> the bits
 
@@ -49,12 +41,8 @@ def write_pixels(
         sink.write_bits(bits, ones)
         return bits
 
-    def ideal(rows: PixelParams, values):
-        floats = PixelParams(*(x.astype(np.float64) * 2.0**-OUTPUT_BITS for x in rows))
-        return -float(nats_to_bits(log_prob_nats(floats, values.astype(np.float64), np, depth, n_channels).sum()))
-
-    picture = _Picture(likelihood, net, params, outputs, pixels, real, n_channels, depth)
-    return sum(ideal(*coded) if measure else math.nan for coded in _walk(say, picture, progress))
+    picture = Picture(likelihood, net, params, outputs, pixels, real, n_channels, depth, True, measure)
+    return _walk(say, picture, progress)
 
 
 def read_pixels(
@@ -75,74 +63,27 @@ def read_pixels(
         del values, bit
         return source.read_bits(ones)
 
-    for _ in _walk(say, _Picture(likelihood, net, params, outputs, pixels, real, n_channels, depth), progress):
-        pass
+    _walk(say, Picture(likelihood, net, params, outputs, pixels, real, n_channels, depth, known=False), progress)
     return pixels
 
 
-class _Picture(NamedTuple):
-    """Pixels [T, h, w, 3], known or to be filled in, and what their law is made of."""
-
-    likelihood: Likelihood
-    net: Any
-    params: Any
-    outputs: Any
-    pixels: np.ndarray
-    real: np.ndarray
-    n_channels: int
-    depth: int
-
-    def rows(self, phase: Phase) -> PixelParams:
-        """The mixtures of a phase's real pixels, [N, 3, n]."""
-        rows = self.likelihood.rows(self.net, self.params, self.outputs, self.pixels, phase, self.depth)
-        inside = phase.of(self.real)
-        return PixelParams(*(x[inside] for x in rows))
-
-
-def _walk(say: _Say, picture: _Picture, progress: Progress | None) -> Iterator[tuple[PixelParams, np.ndarray]]:
-    """Yields (rows, values) of every phase once it is coded; pixels are written in place."""
+def _walk(say: _Say, picture: Picture, progress: Progress | None) -> float:
+    """Writes pixels in place, phase by phase as they are coded; returns the ideal bits of all."""
     real, n_channels, depth = picture.real, picture.n_channels, picture.depth
-    done, total = 0, int(real.sum())
-    for phase, rows in _rows_ahead(picture):
+    done, total, ideal_bits = 0, int(real.sum()), 0.0
+    for phase, laws in laws_ahead(picture):
         part, inside = phase.of(picture.pixels), phase.of(real)
         values = part[inside]
         for channel in range(n_channels):
-            mixtures = IntegerMixtures(*_colour(rows, values, channel, depth), depth)
-            values[:, channel] = _code_values(say, mixtures, values[:, channel], depth)
+            values[:, channel] = _code_values(say, laws.mixtures(values, channel, depth), values[:, channel], depth)
         if n_channels == 1:
             values[:, 1:] = values[:, :1]
-        part[inside] = values
-        yield rows, values
+        if not picture.known:
+            part[inside] = values
         done += len(values)
+        ideal_bits += laws.ideal_bits
         progress and progress(done, total)
-
-
-def _rows_ahead(picture: _Picture) -> Iterator[tuple[Phase, PixelParams]]:
-    """The phases and their rows; those of the next few are computed meanwhile if they read none that is not coded."""
-    likelihood = picture.likelihood
-    phases = [phase for phase in likelihood.phases(*picture.real.shape[1:]) if phase.of(picture.real).any()]
-    if picture.real.size <= _SMALL:
-        yield from ((phase, picture.rows(phase)) for phase in phases)
-        return
-    waiting: collections.deque[Future] = collections.deque()  # of phases[i], phases[i + 1], ...
-    with ThreadPoolExecutor(_AHEAD) as pool:
-        for i, phase in enumerate(phases):
-            for j in range(i + len(waiting), min(i + 1 + _AHEAD, len(phases))):
-                if any(likelihood.reads(phases[j], phases[k]) for k in range(i, j)):
-                    break
-                waiting.append(pool.submit(picture.rows, phases[j]))
-            yield phase, waiting.popleft().result()
-
-
-def _colour(rows: PixelParams, values: np.ndarray, channel: int, depth: int):
-    """(logits, loc, log_scale) [N, n] of one colour: as models.likelihoods.base.colour_mixture, in units of 2^-16."""
-    x = (2 * values.astype(np.int64) + 1 - (1 << depth)) << (OUTPUT_BITS - depth)  # twice the centred value
-    loc = rows.loc[:, channel]
-    if channel == 1:
-        loc = loc + shift(rows.slopes[:, 0] * x[:, :1], OUTPUT_BITS + 1, np)
-    elif channel == 2:
-        loc = loc + shift(rows.slopes[:, 1] * x[:, :1] + rows.slopes[:, 2] * x[:, 1:2], OUTPUT_BITS + 1, np)
-    return rows.logits[:, channel], loc, rows.log_scale[:, channel]
+    return ideal_bits
 
 
 def _code_values(say: _Say, mixtures: IntegerMixtures, values: np.ndarray, depth: int) -> np.ndarray:

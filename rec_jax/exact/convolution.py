@@ -15,15 +15,15 @@ MAX_SUM = 1 << 50  # of any partial sum: room for rounding, which adds a half
 _ROWS_AT_ONCE = 1 << 10  # positions whose sums stay in a processor's cache
 
 
-def convolve(x: Any, w: Any, edge: bool, xp: Any, finish: Callable = lambda sums: sums) -> Any:
+def convolve(x: Any, w: Any, valid: bool, xp: Any, finish: Callable = lambda sums: sums) -> Any:
     """Sums of products, [B, H, W, O], of x [B, H, W, C] and w [kh, kw, C, O], odd kernels, stride 1.
 
-    edge: whether the border repeats its pixels; otherwise zeros surround it.
+    valid: whether there are sums only where a kernel lies inside, fewer than x has; otherwise zeros surround x.
     finish: what becomes of the sums [..., O]; under numpy in place, part by part.
     """
     top, left = w.shape[0] // 2, w.shape[1] // 2
-    if top or left:
-        x = xp.pad(x, ((0, 0), (top, top), (left, left), (0, 0)), mode="edge" if edge else "constant")
+    if (top or left) and not valid:
+        x = xp.pad(x, ((0, 0), (top, top), (left, left), (0, 0)))
     return _convolve_numpy(x, w, finish) if xp is np else finish(_sums_jax(x, w))
 
 

@@ -13,7 +13,8 @@ from its top bit down: among the values lo .. hi - 1 that are left, the upper ha
 So a value costs d evaluations of U, where a table of all its values costs 2^d.
 """
 
-from typing import Any
+import functools
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -33,32 +34,46 @@ PROBABILITY_BITS = 24  # of a binary symbol
 _LOC_LIMIT = 4 << OUTPUT_BITS  # a pixel's loc beyond +-4 is a diverged network
 _PART_BITS = 12  # of the place within a cell of the logistic's table
 _PART_MASK = (1 << _PART_BITS) - 1
-_AT_ONCE = 1 << 13  # components whose numbers stay in a processor's cache
+_AT_ONCE = 1 << 14  # components whose numbers stay in a processor's cache
 _T_BITS = LOGISTIC_CELL_BITS + _PART_BITS  # after the point of a CDF's argument
 _T_LIMIT = (2 * LOGISTIC_SPAN << _T_BITS) - 1
 
 
-class IntegerMixtures:
-    """U of N mixtures with n components, from integers [N, n] in units of 2^-16; depth: d bits a value."""
+class Components(NamedTuple):
+    """What does not move of N mixtures with n components: floats [n, N], integers but for a power of two."""
 
-    def __init__(self, logits: Any, loc: Any, log_scale: Any, depth: int, xp: Any = np):
-        low, high = PIXEL_LOG_SCALES
-        to_steps = OUTPUT_BITS - LOG_STEP_BITS
-        steps = shift(log_scale, to_steps, xp) - (low << LOG_STEP_BITS)
-        steps = xp.clip(steps, 0, (high - low) << LOG_STEP_BITS).astype(xp.int32)
-        behind = shift(xp.max(logits, axis=-1, keepdims=True) - logits, to_steps, xp)
-        weight_table = xp.asarray(tables().weight)
-        weights = xp.take(weight_table, xp.minimum(behind, len(tables().weight) - 1).astype(xp.int32), mode="clip")
-        inverse = xp.take(xp.asarray(tables().inverse_scale.astype(np.float64)), steps, mode="clip")
-        self._inverse = _by_component(inverse, xp) * 2.0 ** (_T_BITS - OUTPUT_BITS - SCALE_BITS)  # [n, N]
-        loc = _by_component(xp.clip(loc, -_LOC_LIMIT, _LOC_LIMIT).astype(xp.float64), xp)
+    inverse: Any  # one over the scale, in units that make it the slope of a CDF's argument
+    weights: Any
+
+
+def components(logits: Any, log_scale: Any, xp: Any = np) -> Components:
+    """Of integers [n, ...] in units of 2^-16."""
+    low, high = PIXEL_LOG_SCALES
+    to_steps = OUTPUT_BITS - LOG_STEP_BITS
+    steps = shift(log_scale, to_steps, xp) - (low << LOG_STEP_BITS)
+    steps = xp.clip(steps, 0, (high - low) << LOG_STEP_BITS).astype(xp.int32)
+    behind = shift(xp.max(logits, axis=0) - logits, to_steps, xp)
+    behind = xp.minimum(behind, len(tables().weight) - 1).astype(xp.int32)
+    inverse, weights = (xp.asarray(table) for table in _component_tables())
+    return Components(xp.take(inverse, steps, mode="clip"), xp.take(weights, behind, mode="clip"))
+
+
+@functools.cache
+def _component_tables() -> tuple[np.ndarray, np.ndarray]:
+    t = tables()
+    return t.inverse_scale * 2.0 ** (_T_BITS - OUTPUT_BITS - SCALE_BITS), t.weight.astype(np.float64)
+
+
+class IntegerMixtures:
+    """U of N mixtures; loc: integers [n, N] in units of 2^-16; depth: d bits a value."""
+
+    def __init__(self, parts: Components, loc: Any, depth: int, xp: Any = np):
+        self._inverse, self._weights = parts
+        loc = xp.clip(loc, -_LOC_LIMIT, _LOC_LIMIT).astype(xp.float64)
         self._start = float(LOGISTIC_SPAN << _T_BITS) - loc * self._inverse  # exact: less than 2^52 steps of 2^-13
-        self._weights = _by_component(weights, xp)
-        self._total_weight = weights.sum(-1)
+        self._total_weight = self._weights.sum(0).astype(xp.int64)
         self._edge_bits = OUTPUT_BITS - depth
         self._xp = xp
-        self._cdf = xp.asarray(tables().logistic[:-1])
-        self._rise = xp.asarray(np.diff(tables().logistic))
         self.total = (self._total_weight << LOGISTIC_BITS) + (self._total_weight << depth)
 
     def below(self, values: Any) -> Any:
@@ -77,34 +92,41 @@ class IntegerMixtures:
     def _part(self, inverse: Any, start: Any, weight: Any, edges: Any) -> Any:
         """What one component adds."""
         xp = self._xp
+        cdf, rises = xp.asarray(tables().logistic[:-1]), xp.asarray(np.diff(tables().logistic))
         t = xp.clip(xp.floor(edges * inverse + start), 0, _T_LIMIT).astype(xp.int64)
         cell = t >> _PART_BITS
-        rise = xp.take(self._rise, cell, mode="clip") * (t & _PART_MASK)
-        return weight * (xp.take(self._cdf, cell, mode="clip") + (rise >> _PART_BITS))
+        rise = xp.take(rises, cell, mode="clip") * (t & _PART_MASK)
+        return weight.astype(xp.int64) * (xp.take(cdf, cell, mode="clip") + (rise >> _PART_BITS))
 
     def _add_below(self, edges: np.ndarray, where: slice, mass: np.ndarray) -> None:
-        """The same for all components of some mixtures, in place: this is where a decoder of pixels is."""
+        """The same for all components of some mixtures, in floats that round nothing and in place: this is where a
+        decoder of pixels is, and a processor has no vectors of 64-bit integers to speak of.
+        """
         inverse, start, weight = (x[:, where] for x in (self._inverse, self._start, self._weights))
-        argument, (t, cell, cdf, rise) = np.empty(inverse.shape), np.empty((4, *inverse.shape), np.int64)
-        np.multiply(edges, inverse, out=argument)
-        argument += start
-        np.maximum(argument, 0, out=argument)
-        np.minimum(argument, _T_LIMIT, out=argument)
-        np.copyto(t, argument, casting="unsafe")  # cuts off what is after the point; nothing is negative here
-        np.right_shift(t, _PART_BITS, out=cell)
-        np.bitwise_and(t, _PART_MASK, out=t)
-        self._cdf.take(cell, out=cdf, mode="clip")
-        self._rise.take(cell, out=rise, mode="clip")
-        t *= rise
-        t >>= _PART_BITS
-        cdf += t
+        (t, cdf, rise), cell = np.empty((3, *inverse.shape)), np.empty(inverse.shape, np.int64)
+        np.multiply(edges, inverse, out=t)
+        t += start
+        np.maximum(t, 0.0, out=t)
+        np.minimum(t, _T_LIMIT, out=t)
+        np.floor(t, out=t)
+        np.multiply(t, 2.0**-_PART_BITS, out=cdf)
+        np.copyto(cell, cdf, casting="unsafe")  # cuts off what is after the point; nothing is negative here
+        at_zero, slope = _lines()
+        at_zero.take(cell, out=cdf, mode="clip")
+        slope.take(cell, out=rise, mode="clip")
+        rise *= t
+        cdf += rise
+        np.floor(cdf, out=cdf)
         cdf *= weight
-        mass[where] += cdf.sum(0)
+        mass[where] += cdf.sum(0).astype(np.int64)
 
 
-def _by_component(x: Any, xp: Any) -> Any:
-    """[N, n] to [n, N], lying in that order."""
-    return np.ascontiguousarray(x.T) if xp is np else x.T
+@functools.cache
+def _lines() -> tuple[np.ndarray, np.ndarray]:
+    """The logistic's cells as lines over the whole of t: at_zero + slope t, multiples of 2^-12 below 2^28, so exact."""
+    rise = np.diff(tables().logistic)
+    at_zero = tables().logistic[:-1] - rise * np.arange(len(rise))
+    return at_zero.astype(np.float64), rise * 2.0**-_PART_BITS
 
 
 def upper_half(mass_low: Any, mass_middle: Any, mass_high: Any, xp: Any = np) -> Any:

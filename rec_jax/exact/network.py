@@ -34,31 +34,31 @@ class ExactNet:
 
     # ---- layers --------------------------------------------------------------------------------------------------
 
-    def conv(self, params: dict, x: Any, features: int = 0, init_scale: float = 1.0, edge: bool = False) -> Any:
+    def conv(self, params: dict, x: Any, features: int = 0, init_scale: float = 1.0, valid: bool = False) -> Any:
         """Convolution, rounded to units of 2^-12 and clipped; params as quantise.py makes them.
 
-        features, init_scale: for the nets that make parameters.
+        valid: see convolution.py.  features, init_scale: for the nets that make parameters.
         """
         del features, init_scale
-        return self._convolution(params, x, FRACTION_BITS, edge)
+        return self._convolution(params, x, FRACTION_BITS, valid)
 
-    def conv_relu(self, params: dict, x: Any, edge: bool = False) -> Any:
+    def conv_relu(self, params: dict, x: Any, valid: bool = False) -> Any:
         """The positive part of `conv`."""
-        return self._convolution(params, x, FRACTION_BITS, edge, least=0)
+        return self._convolution(params, x, FRACTION_BITS, valid, least=0)
 
-    def output_conv(self, params: dict, x: Any, features: int = 0, init_scale: float = 1.0, edge: bool = False) -> Any:
+    def output_conv(self, params: dict, x: Any, features: int = 0, init_scale: float = 1.0, valid: bool = False) -> Any:
         """A network's last convolution, in units of 2^-16."""
         del features, init_scale
-        return self._convolution(params, x, OUTPUT_BITS, edge, OUTPUT_LIMIT, -OUTPUT_LIMIT)
+        return self._convolution(params, x, OUTPUT_BITS, valid, OUTPUT_LIMIT, -OUTPUT_LIMIT)
 
-    def _convolution(self, params: dict, x: Any, fraction_bits: int, edge: bool, limit: int = LIMIT, least=-LIMIT):
+    def _convolution(self, params: dict, x: Any, fraction_bits: int, valid: bool, limit: int = LIMIT, least=-LIMIT):
         """Sums divided by 2^bits, rounded, within least .. limit, in units of 2^-fraction_bits."""
         extra = fraction_bits - FRACTION_BITS
         if self.dtype == "float64":  # the weights take the step, a power of two, so that the sums need only a floor
             step = params["step"] * 2.0**extra
-            return convolve(x, params["w"] * step, edge, self.xp, self._floor(params["b"] * step + 0.5, least, limit))
+            return convolve(x, params["w"] * step, valid, self.xp, self._floor(params["b"] * step + 0.5, least, limit))
         left = params["bits"] - extra  # per channel: bits after the point that go
-        sums = convolve(x, params["w"], edge, self.xp) + params["b"]
+        sums = convolve(x, params["w"], valid, self.xp) + params["b"]
         return self.xp.clip((sums + (1 << (left - 1))) >> left, least, limit)
 
     def _floor(self, bias: Any, least: int, limit: int) -> Callable[[Any], Any]:
@@ -69,8 +69,7 @@ class ExactNet:
         def finish(sums):
             sums += bias
             np.floor(sums, out=sums)
-            np.maximum(sums, least, out=sums)  # twice as fast as clip
-            np.minimum(sums, limit, out=sums)
+            np.clip(sums, least, limit, out=sums)
 
         return finish
 
@@ -81,10 +80,7 @@ class ExactNet:
     def add_relu(self, x: Any, y: Any) -> Any:
         """The positive part of x + y, clipped."""
         total = x + y
-        if self.xp is not np:
-            return self.xp.clip(total, 0, LIMIT)
-        np.maximum(total, 0, out=total)
-        return np.minimum(total, LIMIT, out=total)
+        return np.clip(total, 0, LIMIT, out=total) if self.xp is np else self.xp.clip(total, 0, LIMIT)
 
     def add_scaled(self, x: Any, factor: float, y: Any) -> Any:
         """x + factor y, factor rounded to 2^-16."""

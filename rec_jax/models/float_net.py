@@ -27,15 +27,15 @@ class FloatNet:
         self.compute_dtype = compute_dtype
         self.unroll = unroll
 
-    def conv(self, params: dict, x: jax.Array, features: int = 0, init_scale: float = 1.0, edge: bool = False):
+    def conv(self, params: dict, x: jax.Array, features: int = 0, init_scale: float = 1.0, valid: bool = False):
         """Convolution [B, H, W, C] -> [B, H, W, features]; params {"v", "g", "b"}, or plain {"w", "b"}."""
         del init_scale
         if "w" in params:
-            return convolve_plain(x, params["w"], self.compute_dtype, edge) + params["b"]
+            return convolve_plain(x, params["w"], self.compute_dtype, valid) + params["b"]
         from rec_jax.models.weight_norm import WeightNormConv  # and with it flax, which an encoder does without
 
         module = WeightNormConv(
-            features or params["b"].shape[-1], params["v"].shape[:2], dtype=self.compute_dtype, edge=edge
+            features or params["b"].shape[-1], params["v"].shape[:2], dtype=self.compute_dtype, valid=valid
         )
         return module.apply({"params": params}, x)
 
@@ -45,9 +45,9 @@ class FloatNet:
         """ELU: x above 0, exp(x) - 1 below."""
         return jax.nn.elu(x)
 
-    def conv_relu(self, params: dict, x: jax.Array, edge: bool = False):
+    def conv_relu(self, params: dict, x: jax.Array, valid: bool = False):
         """The positive part of `conv`."""
-        return jax.nn.relu(self.conv(params, x, edge=edge))
+        return jax.nn.relu(self.conv(params, x, valid=valid))
 
     def add_relu(self, x, y):
         """The positive part of x + y."""

@@ -13,7 +13,7 @@ class _ShapeNet:
 
     xp = np
 
-    def conv(self, params: dict, x, features: int = 0, init_scale: float = 1.0, edge: bool = False):
+    def conv(self, params: dict, x, features: int = 0, init_scale: float = 1.0, valid: bool = False):
         params["conv"] = (3, 3, x.shape[-1], features)
         return np.zeros((*x.shape[:-1], features), np.int8)
 

@@ -28,11 +28,11 @@ class InitNet(FloatNet):
         self._key = key
         self._n_made = 0
 
-    def conv(self, params: dict, x, features: int = 0, init_scale: float = 1.0, edge: bool = False):
+    def conv(self, params: dict, x, features: int = 0, init_scale: float = 1.0, valid: bool = False):
         """As FloatNet's, making {"v", "g", "b"} of a 3x3 convolution."""
         key = jax.random.fold_in(self._key, self._n_made)
         self._n_made += 1
-        y, variables = WeightNormConv(features, init_scale=init_scale, edge=edge).init_with_output(key, x)
+        y, variables = WeightNormConv(features, init_scale=init_scale, valid=valid).init_with_output(key, x)
         params |= variables["params"]
         return y
 
@@ -54,7 +54,7 @@ class WeightNormConv(nn.Module):
     kernel: tuple[int, int] = (3, 3)
     init_scale: float = 1.0
     dtype: Any = jnp.float32
-    edge: bool = False
+    valid: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -62,11 +62,11 @@ class WeightNormConv(nn.Module):
         v = self.param("v", nn.initializers.normal(0.05), shape)
         unit = v / (jnp.sqrt(jnp.sum(v**2, axis=(0, 1, 2))) + EPSILON)
         if self.is_initializing():
-            y = convolve(x, unit, jnp.float32, self.edge)
+            y = convolve(x, unit, jnp.float32, self.valid)
             gain = self.init_scale / (jnp.std(y, axis=(0, 1, 2)) + EPSILON)
             offset = -jnp.mean(y, axis=(0, 1, 2)) * gain
         else:
             gain = offset = jnp.zeros(self.features)
         g = self.param("g", lambda _: gain)
         b = self.param("b", lambda _: offset)
-        return convolve(x, unit * g, self.dtype, self.edge) + b
+        return convolve(x, unit * g, self.dtype, self.valid) + b

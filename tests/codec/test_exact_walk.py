@@ -17,9 +17,9 @@ from tiny_codec import tiny_codec
 from rec_jax.codec import codec_of, container
 from rec_jax.codec.latents import layer_keys, read_codes, stack_codes
 from rec_jax.codec.lossless import Layout, LosslessCodec
-from rec_jax.codec.pixels import _colour
+from rec_jax.codec.pixel_laws import Laws
 from rec_jax.entropy.queue import SymbolReader
-from rec_jax.exact.mixture import IntegerMixtures, upper_half
+from rec_jax.exact.mixture import IntegerMixtures, components, upper_half
 from rec_jax.exact.network import OUTPUT_BITS, ExactNet
 from rec_jax.exact.prior import as_latents, prior_integers
 from rec_jax.exact.scope import exact_jax
@@ -115,6 +115,18 @@ def masses_by_integers(logits, loc, log_scale, depth: int, values) -> np.ndarray
     return (weights * cdf).sum(-1) + weights.sum(-1) * values
 
 
+def colour_by_integers(rows: PixelParams, values, channel: int, depth: int):
+    """(logits, loc, log_scale) [N, n] of one colour by docs/FORMAT.md."""
+    x = (2 * values + 1 - (1 << depth)) << (OUTPUT_BITS - depth)
+    moved = sum(rows.slopes[:, max(channel - 1, 0) + c] * x[:, c, None] for c in range(channel))
+    return rows.logits[:, channel], rows.loc[:, channel] + ((moved + (1 << 16)) >> 17), rows.log_scale[:, channel]
+
+
+def laws_in_floats(rows: PixelParams) -> Laws:
+    logits, loc, log_scale, slopes = (np.moveaxis(x.astype(np.float64), 0, -1) for x in rows)  # [colours, n, N]
+    return Laws([components(*both) for both in zip(logits, log_scale, strict=True)], loc, slopes, 0.0)
+
+
 def test_the_masses_of_every_pixel_are_what_int64_judges(file, judged):
     """At each border of the bisection that ends at the pixel's value, in every colour."""
     image, depth = file.image, 8 * file.image.dtype.itemsize
@@ -126,11 +138,13 @@ def test_the_masses_of_every_pixel_are_what_int64_judges(file, judged):
     outputs = judged[0][:, :height, :width]
     rows = package.model.likelihood.rows(net, params, outputs, None, phase)
     rows, values = PixelParams(*(x.reshape(-1, *x.shape[3:]) for x in rows)), colour.reshape(-1, 3).astype(np.int64)
+    laws = laws_in_floats(rows)
     for channel in range(3 if image.ndim == 3 else 1):
-        mixture = _colour(rows, values, channel, depth)
-        floats = IntegerMixtures(*(x.astype(np.float64) for x in mixture), depth)
+        mixture = logits, loc, log_scale = colour_by_integers(rows, values, channel, depth)
+        floats = laws.mixtures(values, channel, depth)
         with exact_jax():
-            device = IntegerMixtures(*(jnp.asarray(x) for x in mixture), depth, jnp)
+            parts = components(jnp.asarray(logits.T), jnp.asarray(log_scale.T), jnp)
+            device = IntegerMixtures(parts, jnp.asarray(loc.T), depth, jnp)
         last = np.zeros(len(values), np.int64), floats.total
         np.testing.assert_array_equal(floats.total, weights_by_integers(mixture[0]).sum(-1) * (2**24 + 2**depth))
         for bit in range(depth):

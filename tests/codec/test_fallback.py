@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rec_jax.codec import fallback
+from rec_jax.codec import fallback, webp
 from rec_jax.codec.fallback import LZMA, PNG, RAW, WEBP, smallest, unpack
 from rec_jax.codec.image_io import png_bytes
 from rec_jax.core.errors import CorruptFile, UnsupportedImage
@@ -64,16 +64,39 @@ def test_what_a_model_does_worst_takes_a_few_bytes(name, kind, n_bytes):
     assert found == kind and len(payload) <= n_bytes
 
 
+@pytest.fixture
+def tried(monkeypatch):
+    """The settings of WebP that are tried from here on."""
+    found, pack = [], webp.pack
+    monkeypatch.setattr(webp, "pack", lambda planes, *setting: found.append(setting) or pack(planes, *setting))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("image", "slowest"),
+    [
+        (PICTURES["noise"], True),
+        (np.tile(LETTERS, (6, 6)), True),
+        (RNG.integers(0, 99, (200, 400, 3), np.uint8), False),
+    ],
+    ids=["small", "large and few bytes", "large and many bytes"],
+)
+def test_the_slowest_webp_is_tried_where_it_is_quick_or_may_gain(tried, image, slowest):
+    smallest(image.astype(np.uint8))
+    assert ((6, 100) in tried) == slowest and (4, 75) in tried
+
+
+def test_a_large_picture_of_few_bytes_is_done_at_once(tried, monkeypatch):
+    monkeypatch.setattr(fallback, "_pack_lzma", None)  # would be an error
+    kind, payload = smallest(np.full((300, 300, 3), 9, np.uint8))
+    assert kind == WEBP and len(payload) <= webp.FEW_BYTES and (6, 100) not in tried
+
+
 @pytest.mark.parametrize("image", PICTURES.values(), ids=PICTURES)
-def test_a_file_at_hand_saves_time_and_changes_nothing_that_is_smaller(image, monkeypatch):
-    methods, webp = [], fallback._webp
-    monkeypatch.setattr(fallback, "_webp", lambda picture, method: methods.append(method) or webp(picture, method))
-    best = smallest(image)
-    assert sorted(methods) == list(range(7))
-    for to_beat in (len(best[1]), len(best[1]) + 14, 10 * image.nbytes):
-        assert smallest(image, to_beat) == best
-    methods.clear()
-    assert len(smallest(image, -100)[1]) >= len(best[1]) and methods == [0, 1, 2, 3, 4]
+def test_a_quick_look_is_exact_and_no_smaller(image):
+    kind, payload = fallback.quick(image)
+    assert len(smallest(image, (kind, payload))[1]) <= len(payload) <= image.nbytes
+    np.testing.assert_array_equal(unpack(kind, payload, image.shape, image.dtype), image)
 
 
 def test_sides_beyond_those_of_webp():

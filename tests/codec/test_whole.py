@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tiny_codec import digest, smooth_image, tiny_phases
 
-from rec_jax.codec import container, pixels, whole
+from rec_jax.codec import base, container, pixel_laws, whole
 from rec_jax.codec.whole import METHOD
 from rec_jax.core.errors import ConfigError, CorruptFile, WrongModel
 from rec_jax.entropy import side_by_side
@@ -52,7 +52,8 @@ def test_round_trip_of_any_size_colour_and_depth_in_a_process_without_jax(tmp_pa
 def test_blocks_are_files_too(codec, monkeypatch):
     """Small blocks, whose mixtures are computed ahead of the pixels that they do not read."""
     monkeypatch.setattr(phases_grid, "BLOCK", 16)
-    monkeypatch.setattr(pixels, "_SMALL", 0)
+    monkeypatch.setattr(phases_grid, "PART", 5)
+    monkeypatch.setattr(pixel_laws, "_SMALL", 0)
     image = smooth_image(17, 24)
     encoded = codec.encode([image])[0]
     np.testing.assert_array_equal(codec.decompress(encoded.blob), image)
@@ -110,6 +111,35 @@ def test_the_picture_given_is_left_alone(codec):
 def test_a_flat_picture_becomes_a_classical_file():
     blob = tiny_phases().compress(np.zeros((64, 64, 3), np.uint8))
     assert container.unpack(blob)[0].kind == container.EMBEDDED
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize("shape", [(40, 60, 3), (40, 60), (10, 300), (300, 2, 3)])
+def test_a_picture_that_the_model_will_lose_is_not_coded_with_it(monkeypatch, shape, depth):
+    monkeypatch.setattr(whole, "_SURELY_TRIED", 0)
+    codec = tiny_phases()
+    monkeypatch.setattr(type(codec), "_encode_alike", None)  # would be an error
+    image = np.full(shape, 77, f"uint{depth}")
+    blob = codec.compress(image)
+    assert container.unpack(blob)[0].kind == container.EMBEDDED
+    np.testing.assert_array_equal(codec.decompress(blob), image)
+
+
+def test_a_look_says_what_the_whole_picture_would(monkeypatch, codec):
+    monkeypatch.setattr(whole, "_SURELY_TRIED", 0)
+    image = smooth_image(60, 70)
+    bytes_per_value = codec.encode([image])[0].pixel_bits / 8 / image.size
+    for factor, expected in ((2.0, True), (0.5, False)):
+        taken = factor * bytes_per_value
+        monkeypatch.setattr(whole, "quick_embedded", lambda crops, taken=taken: (0, bytes(int(taken * crops.size))))
+        assert codec.may_win(image) == expected
+
+
+def test_a_file_that_clearly_wins_is_not_compared_slowly(monkeypatch):
+    image, codec = smooth_image(9, 8), tiny_phases()
+    monkeypatch.setattr(base, "quick_embedded", lambda image: (0, bytes(9 * image.size)))
+    monkeypatch.setattr(base, "pack_embedded", None)  # would be an error
+    assert container.unpack(codec.compress(image))[0].kind == container.LOSSLESS
 
 
 def test_files_of_others_are_refused(codec):

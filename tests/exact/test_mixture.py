@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import expit, logsumexp
 
-from rec_jax.exact.mixture import PROBABILITY_BITS, IntegerMixtures, upper_half
+from rec_jax.exact.mixture import PROBABILITY_BITS, IntegerMixtures, components, upper_half
 from rec_jax.exact.network import OUTPUT_BITS, OUTPUT_LIMIT
 from rec_jax.exact.tables import PIXEL_LOG_SCALES
 
@@ -13,6 +13,11 @@ UNIT = 2.0**OUTPUT_BITS
 
 def integers(*parts):
     return [np.clip(np.round(np.asarray(x) * UNIT), -OUTPUT_LIMIT, OUTPUT_LIMIT).astype(np.int64) for x in parts]
+
+
+def integer_mixtures(logits, loc, log_scale, depth):
+    """Of integers [N, n]."""
+    return IntegerMixtures(components(logits.T, log_scale.T), loc.T, depth)
 
 
 def masses(mixtures, depth, values):
@@ -47,7 +52,7 @@ EXTREMES = {
 @pytest.mark.parametrize("depth", [8, 16])
 def test_masses_rise_from_nothing_to_all(kind, depth):
     n, k = 6, 8
-    mixtures = IntegerMixtures(*integers(*EXTREMES[kind](np.random.default_rng(0), n, k)), depth)
+    mixtures = integer_mixtures(*integers(*EXTREMES[kind](np.random.default_rng(0), n, k)), depth)
     weights = mixtures._total_weight
     np.testing.assert_array_equal(mixtures.total, (weights << 24) + (weights << depth))
     size = 1 << depth
@@ -62,7 +67,7 @@ def test_masses_rise_from_nothing_to_all(kind, depth):
 def test_every_value_can_be_written(kind):
     depth, n = 8, 256
     one = [np.repeat(x, n, axis=0) for x in integers(*EXTREMES[kind](np.random.default_rng(1), 1, 3))]
-    bits, ones = symbols(IntegerMixtures(*one, depth), depth, np.arange(n))
+    bits, ones = symbols(integer_mixtures(*one, depth), depth, np.arange(n))
     assert ones.min() >= 1 and ones.max() <= (1 << PROBABILITY_BITS) - 1 and ones.dtype == np.int64
     said = np.where(bits, ones, (1 << PROBABILITY_BITS) - ones) * 2.0**-PROBABILITY_BITS
     assert said.prod(axis=0).sum() == pytest.approx(1.0)
@@ -70,7 +75,7 @@ def test_every_value_can_be_written(kind):
 
 def test_the_largest_masses_do_not_overflow():
     """Eight components of full weight at 16 bits: the numerator holds 2^24 times their sum."""
-    mixtures = IntegerMixtures(*integers(*np.zeros((3, 1, 8))), 16)
+    mixtures = integer_mixtures(*integers(*np.zeros((3, 1, 8))), 16)
     total = int(mixtures.total[0])
     assert total == 8 * (1 << 12) * ((1 << 24) + (1 << 16))
     for low, middle in ((0, 1), (0, total // 3), (0, total - 1), (5, 6)):
@@ -95,6 +100,6 @@ def test_the_cost_is_that_of_the_floats(depth, n_components):
     below, above = (expit((e[:, None] - loc) / np.exp(log_scale)) for e in edges)
     log_weights = logits - logsumexp(logits, axis=1, keepdims=True)
     exact = -np.log2(np.maximum(np.exp(log_weights) * (above - below), 1e-300).sum(1)).sum()
-    bits, ones = symbols(IntegerMixtures(*integers(logits, loc, log_scale), depth), depth, values)
+    bits, ones = symbols(integer_mixtures(*integers(logits, loc, log_scale), depth), depth, values)
     said = np.where(bits, ones, (1 << PROBABILITY_BITS) - ones) * 2.0**-PROBABILITY_BITS
     assert -np.log2(said).sum() == pytest.approx(exact, rel=1e-3)

@@ -98,11 +98,11 @@ def test_all_arithmetics_give_the_same_integers(amplitude):
 
     def outputs(xp, dtype):
         net, params = ExactNet(xp, dtype), prepared(stored, xp, dtype)
-        h = net.elu(net.conv(params["first"], xp.asarray(x.astype(dtype)), edge=True))
+        h = net.elu(net.conv(params["first"], xp.asarray(x.astype(dtype)), valid=True))
         h = net.concat([h, net.tile(xp.asarray(tiled.astype(dtype)), h.shape[:-1])])
-        h = net.add_relu(net.conv_relu(params["second"], h, edge=True), h)
+        h = net.add_relu(net.conv_relu(params["second"], h), h)
         h = net.add_scaled(h, 0.37, net.elu(net.conv(params["third"], h)))
-        return [np.asarray(y) for y in (h, net.output_conv(params["last"], h, edge=True))]
+        return [np.asarray(y) for y in (h, net.output_conv(params["last"], h))]
 
     judge = outputs(np, "int64")
     assert all(y.dtype == np.int64 for y in judge)

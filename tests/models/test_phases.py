@@ -49,12 +49,15 @@ def noise(height, width, depth=8, batch=1):
 @pytest.mark.parametrize("block", [8, 1 << 15])
 def test_every_pixel_is_in_one_block(monkeypatch, block):
     monkeypatch.setattr(module, "BLOCK", block)
+    monkeypatch.setattr(module, "PART", 5)
     for size in SIZES:
         count = np.zeros((1, *size), int)
         for phase in PHASES.phases(*size):
-            part = phase.of(count)
-            assert part.shape == (1, phase.height, phase.width) and 0 < part.size <= block
-            part += 1
+            assert phase.of(count).shape == (1, phase.height, phase.width) and 0 < phase.of(count).size <= block
+            for each in PHASES.parts(phase):
+                part = each.of(count)
+                assert part.shape == (1, each.height, each.width) and 0 < part.size <= 5
+                part += 1
         assert (count == 1).all()
 
 
@@ -124,13 +127,13 @@ def test_the_bound_is_the_likelihood(stored):
 
 
 @pytest.mark.parametrize("kernel", [(1, 1), (3, 3), (5, 5), (1, 3)])
-@pytest.mark.parametrize("edge", [False, True])
-def test_the_fast_gradient_of_a_convolution_is_its_gradient(kernel, edge):
+@pytest.mark.parametrize("valid", [False, True])
+def test_the_fast_gradient_of_a_convolution_is_its_gradient(kernel, valid):
     rng = np.random.default_rng(0)
     for n_in in (2, 16):
         x, w = rng.normal(size=(2, 6, 5, n_in)).astype("f4"), rng.normal(size=(*kernel, n_in, 3)).astype("f4")
         wanted, found = (
-            jax.value_and_grad(lambda x, w, f=f: jnp.sum(jnp.sin(f(x, w, jnp.float32, edge))), (0, 1))(x, w)
+            jax.value_and_grad(lambda x, w, f=f: jnp.sum(jnp.sin(f(x, w, jnp.float32, valid))), (0, 1))(x, w)
             for f in (convolve, convolve_plain)
         )
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), wanted, found)

@@ -58,6 +58,11 @@ class Likelihood(Protocol):
         """Channels that the top-down network must put out per pixel."""
         ...
 
+    @property
+    def n_components(self) -> int:
+        """Logistics in a mixture."""
+        ...
+
     def init(self, x: Any, xp: Any) -> dict[str, Any]:
         """Parameters of its own, from a first batch of scaled pixels x [B, H, W, 3]."""
 
@@ -73,6 +78,9 @@ class Likelihood(Protocol):
         """The mixtures of a phase. outputs [B, H, W, n_outputs]; pixels [B, H, W, 3], values of `depth` bits, of which
         it may look only at those of earlier phases. Under an exact net the results are in units of 2^-16.
         """
+
+    def parts(self, phase: Phase) -> list[Phase]:
+        """What a phase can be cut into, so that `rows` of each part are those of the phase there."""
 
     def reads(self, phase: Phase, earlier: Phase) -> bool:
         """Whether `rows` of a phase may look at pixels of an earlier one; if not, it can be called before."""
@@ -90,6 +98,10 @@ class OnePhase:
         """All pixels."""
         del height, width
         return [Phase()]
+
+    def parts(self, phase: Phase) -> list[Phase]:
+        """One."""
+        return [phase]
 
     def reads(self, phase: Phase, earlier: Phase) -> bool:
         """Nothing is earlier."""

@@ -11,6 +11,8 @@ class Logistic(OnePhase):
 
     n_outputs: int = 3
 
+    n_components = 1
+
     def init(self, x, xp):
         return {"log_scale": matching_log_scale(x, xp)}
 
@@ -25,6 +27,8 @@ class PixelScaleLogistic(OnePhase):
     """One logistic per channel with a scale of its own at every pixel."""
 
     n_outputs: int = 6
+
+    n_components = 1
 
     def init(self, x, xp):
         return {"log_scale": matching_log_scale(x, xp)}

@@ -22,7 +22,16 @@ from dataclasses import dataclass
 
 from rec_jax.models.likelihoods import phases_start
 from rec_jax.models.likelihoods.base import Phase, PixelParams
-from rec_jax.models.likelihoods.phases_grid import KINDS, blocks, known_planes, level_of, whole_phase
+from rec_jax.models.likelihoods.phases_grid import (
+    KINDS,
+    around,
+    blocks,
+    known_planes,
+    level_of,
+    parts,
+    spans,
+    whole_phase,
+)
 
 M_BITS = 4  # the network puts m out in units of 1/16
 
@@ -68,6 +77,10 @@ class Phases:
         whole += [whole_phase(level, kind, height, width) for level in reversed(range(n_levels)) for kind in (1, 2, 3)]
         return [block for phase in whole for block in blocks(phase)]
 
+    def parts(self, phase: Phase) -> list[Phase]:
+        """Halves of halves, so that a part's numbers fit a processor's cache."""
+        return parts(phase)
+
     def reads(self, phase: Phase, earlier: Phase) -> bool:
         """Phases of other steps or kinds, where they are near; blocks of one kind do not see each other."""
         if (earlier.step, earlier.kind) == (phase.step, phase.kind):
@@ -88,25 +101,31 @@ class Phases:
         if phase.kind == 0:
             return self._coarsest(net, params["coarsest"], outputs, phase, len(pixels))
         p = params["sets"][str(self._set(phase))][KINDS[phase.kind]]
-        planes, core = known_planes(pixels, phase, self._halo(phase), net.xp)
-        x = net.concat([net.pixels(plane, depth) for plane in planes])
-        base = core(net.output_conv(p["base"], x, edge=True))
-        return self._pixel_params(net, base, self._networks(net, p, self._first(net, p, x, outputs, phase), core))
-
-    def _first(self, net, p, x, outputs, phase):
-        if not self.n_features:
-            return net.conv_relu(p["first"], x, edge=True)
-        features = known_planes(outputs, phase._replace(kind=1), self._halo(phase), net.xp)[0][0]
-        return net.add_relu(net.conv(p["first"], x, edge=True), net.conv(p["features"], net.as_input(features)))
+        outer, middle, block = (spans(pixels, phase, reach) for reach in (self._halo(phase), int("mix" in p), 0))
+        x = net.concat([net.pixels(plane, depth) for plane in known_planes(pixels, phase, outer, net.xp)])
+        base = net.output_conv(p["base"], around(x, outer, block, self.window // 2, net.xp), valid=True)
+        y = around(x, outer, middle, self.window // 2, net.xp)
+        if self.n_features:
+            features = known_planes(outputs, phase._replace(kind=1), middle, net.xp)[0]
+            y = net.add_relu(net.conv(p["first"], y, valid=True), net.conv(p["features"], net.as_input(features)))
+        else:
+            y = net.conv_relu(p["first"], y, valid=True)
+        if "mix" in p:
+            inner = around(net.conv_relu(p["in"], y), middle, block, 1, net.xp)
+            inner = net.conv_relu(p["mix"], inner, valid=True)
+            y = net.add_relu(around(y, middle, block, 0, net.xp), net.conv(p["out"], inner))
+        for i in range(self.n_pointwise):
+            y = net.add_relu(y, net.conv(p[f"down{i}"], net.conv_relu(p[f"up{i}"], y)))
+        return self._pixel_params(net, base, net.output_conv(p["last"], y))
 
     def _coarsest(self, net, p, outputs, phase, batch):
         shape = (batch, phase.height, phase.width, 3, self.n_components)
-        parts = [net.xp.broadcast_to(p[name], shape) for name in PixelParams._fields]
+        rows = [net.xp.broadcast_to(p[name], shape) for name in PixelParams._fields]
         if self.n_features:
             out = net.output_conv(p["features"], net.as_input(phase.of(outputs)))
             out = out.reshape(*out.shape[:-1], 4, 3, self.n_components)
-            parts = [part + out[..., i, :, :] for i, part in enumerate(parts)]
-        return PixelParams(*parts)
+            rows = [row + out[..., i, :, :] for i, row in enumerate(rows)]
+        return PixelParams(*rows)
 
     def _set(self, phase: Phase) -> int:
         return min(level_of(phase), len(self.widths) - 1)
@@ -114,17 +133,6 @@ class Phases:
     def _halo(self, phase: Phase) -> int:
         """How many squares away a network looks."""
         return self.window // 2 + (self.spatial[self._set(phase)] > 0)
-
-    def _networks(self, net, p, y, core):
-        """What the network puts out at the core of y; what follows the last look around is there only."""
-        if "mix" in p:
-            inner = net.conv_relu(p["mix"], net.conv_relu(p["in"], y), edge=True)
-            y = net.add_relu(core(y), net.conv(p["out"], core(inner)))
-        else:
-            y = core(y)
-        for i in range(self.n_pointwise):
-            y = net.add_relu(y, net.conv(p[f"down{i}"], net.conv_relu(p[f"up{i}"], y)))
-        return net.output_conv(p["last"], y)
 
     def _pixel_params(self, net, base, outputs):
         out = outputs.reshape(*outputs.shape[:-1], 4, 3, self.n_components)

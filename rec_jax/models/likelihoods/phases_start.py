@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from rec_jax.models.likelihoods.phases_grid import KINDS, known_planes, whole_phase
+from rec_jax.models.likelihoods.phases_grid import KINDS, known_planes, spans, whole_phase
 
 _RHO, _KAPPA, _NOISE = 0.95, 0.92, 2.0 / 256
 _MOST_WINDOWS = 40_000
@@ -78,7 +78,7 @@ def _network(phases, rng, level: int, kind: int, x, xp) -> dict[str, Any]:
 def windows(x: Any, level: int, kind: int, size: int, xp: Any) -> tuple[Any, Any]:
     """(windows [N, size size 3 kind], pixels [N, 3]) of a phase of x [B, H, W, 3]; some of them, if they are many."""
     phase = whole_phase(level, kind, *x.shape[1:3])
-    planes = xp.concatenate(known_planes(x, phase, 0, xp)[0], axis=-1)
+    planes = xp.concatenate(known_planes(x, phase, spans(x, phase, 0), xp), axis=-1)
     padded = xp.pad(planes, ((0, 0), (size // 2,) * 2, (size // 2,) * 2, (0, 0)), mode="edge")
     target = phase.of(x)
     height, width = target.shape[1:3]
