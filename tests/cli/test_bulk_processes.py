@@ -57,15 +57,14 @@ def test_a_consumer_that_stops_ends_the_processes():
         os.kill(pid, 0)
 
 
-def command(*words):
+def command(*words, **options):
     return subprocess.Popen(
         [sys.executable, "-m", "rec_jax", *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=environment(),
-        start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        **options,
     )
 
 
@@ -83,7 +82,8 @@ def list_outputs():
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_ctrl_c_is_one_line_and_leaves_no_process(pictures, jobs):
-    process = command("compress", "p", "-o", "out", "--jobs", jobs)
+    own = dict(start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    process = command("compress", "p", "-o", "out", "--jobs", jobs, **own)
     wait_for_files(1)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: every process gets it
     out, err = process.communicate(timeout=30)  # all processes' ends of the pipes are closed
