@@ -12,6 +12,7 @@ import signal
 import sys
 from pathlib import Path
 
+import jax
 import numpy as np
 from absl import app, flags, logging
 from ml_collections import ConfigDict, config_flags
@@ -20,7 +21,7 @@ from rec_jax.core.compilation import check_device, enable_compilation_cache
 from rec_jax.core.errors import ConfigError, RecError
 from rec_jax.core.messages import flag_error_line, is_warning_or_ours, one_line
 from rec_jax.core.paths import expand_home
-from rec_jax.train.parallel import initialize_processes
+from rec_jax.train.parallel import initialize_processes, is_main_process
 from rec_jax.train.stop import Stopped, raise_on_sigterm
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "A file of configs/, FILE.py or FILE.py:ARGUMENT.")
@@ -31,6 +32,7 @@ _MODEL = flags.DEFINE_string("model", None, "Shipped model or model file that ev
 _COORDINATOR = flags.DEFINE_string("coordinator", None, "HOST:PORT of process 0 of a run on several hosts, or auto.")
 _NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "How many processes the run has.")
 _PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which of them this is, from 0.")
+_SHARD = flags.DEFINE_string("shard", None, "I/N: part I, from 0, of N of an evaluation's images or a sweep's runs.")
 flags.mark_flags_as_required(["config", "workdir"])
 
 
@@ -46,11 +48,18 @@ def train(config: ConfigDict, workdir: Path) -> None:
 
 def evaluate(config: ConfigDict, workdir: Path) -> None:
     """ELBO and real files of config.evaluate's images with the weights of workdir, or of --model."""
-    from rec_jax.evaluate.compression import format_summary
     from rec_jax.evaluate.run import evaluate as run
+    from rec_jax.evaluate.shares import Share
+    from rec_jax.evaluate.summary import format_summary
 
     check_evaluation(config, _MODEL.value)
-    print(format_summary(run(config, workdir, _MODEL.value)))
+    together = jax.process_count() > 1
+    share = Share(jax.process_index(), jax.process_count()) if together else Share.parse(_SHARD.value or "0/1")
+    summary = run(config, workdir, _MODEL.value, share, together)
+    if summary is None:
+        print(f"share {share.index}/{share.count} is done; the summary comes with the last one")
+    elif is_main_process() or not together:
+        print(format_summary(summary))
 
 
 def export(config: ConfigDict, workdir: Path, path: Path) -> None:
