@@ -103,9 +103,11 @@ def export(config: ConfigDict, workdir: Path, path: Path) -> None:
 def check(config: ConfigDict) -> None:
     """A config that cannot be is told before a run, not after it."""
     from rec_jax.codec.learned import configured_coder
+    from rec_jax.core.plugins import import_named
     from rec_jax.models import make_model
     from rec_jax.train.checks import check_values
 
+    import_named(config)
     configured_coder(config.coder)
     check_values(config, make_model(config.model).stride)
 

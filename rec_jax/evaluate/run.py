@@ -18,7 +18,8 @@ from rec_jax.coders import StepCountModel
 from rec_jax.core.errors import CorruptFile
 from rec_jax.core.files import write_bytes_atomic
 from rec_jax.core.locks import locked
-from rec_jax.core.rows import arrays_digest, make_stamp, program_key, row_id
+from rec_jax.core.plugins import plugin_sources
+from rec_jax.core.rows import arrays_digest, files_digest, make_stamp, program_key, row_id
 from rec_jax.data import ImageSource, evenly_spaced, make_source
 from rec_jax.evaluate.compression import compress_images
 from rec_jax.evaluate.shares import WHOLE, Share, await_rows
@@ -92,9 +93,11 @@ def _weights_key(package: Package) -> dict[str, Any]:
 
 def _run_name(config: Any, package: Package, weights_key: dict[str, Any], source: ImageSource) -> str:
     """Data set, split, and a digest of everything that the rows depend on; where images lie does not matter."""
+    foreign = plugin_sources(package.model, package.model.likelihood, package.coder)
     key = {
         **weights_key,
         **program_key(),
+        "plugins": files_digest(*foreign),
         "coder": repr(package.coder),  # every option, given or not
         "learned": repr(package.learned),
         "images": source_digest(source),
