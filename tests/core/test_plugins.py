@@ -120,6 +120,7 @@ def test_coders_are_made_of_the_other_options(imported):
             dict(likelihood="users_own:Nothing"),
             "lacks init, n_outputs, phases, reads, rows; rec_jax.models.likelihoods",
         ),
+        (dict(likelihood="users_own:Own", widht=3), "model.widht is no field of model.kind='resnet_vae'; it has"),
         (dict(kind="users_own:Own"), "lacks empty_params, encoder_only, group_params, groups"),
         (dict(likelihood="users_own:Own", width=10), "cannot be made of width: too wide"),
         (dict(kind="users_own:Model", likelihood="logistic"), "cannot be made of likelihood: .*missing .*'size'"),
