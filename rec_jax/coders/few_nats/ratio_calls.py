@@ -123,12 +123,13 @@ def _number(name: str, given: Any) -> jax.Array:
 
 def _check_functions(key: Key, log_ratio: LogRatio, sample_prior: SamplePrior, q: Any, p: Any) -> None:
     found = jax.eval_shape(lambda key, q, p: log_ratio(_draw(sample_prior, key, p, jnp.int32(0)), q, p), key, q, p)
-    shape, dtype = getattr(found, "shape", None), getattr(found, "dtype", None)
-    if shape != () or not jnp.issubdtype(dtype, jnp.floating):
-        given = f"{dtype} {list(shape)}" if shape is not None else type(found).__name__
-        raise ConfigError(
-            f"log_ratio gives {given} for a draw of sample_prior; it must give one real number [], in nats"
-        )
+    if isinstance(found, jax.ShapeDtypeStruct):
+        if found.shape == () and jnp.issubdtype(found.dtype, jnp.floating):
+            return
+        given = f"{found.dtype} {list(found.shape)}"
+    else:
+        given = type(found).__name__
+    raise ConfigError(f"log_ratio gives {given} for a draw of sample_prior; it must give one real number [] of nats")
 
 
 def _check_found(ratio: float, bound: float) -> None:
