@@ -42,7 +42,7 @@ _MODEL = flags.DEFINE_string("model", None, "Shipped model or model file that ev
 _COORDINATOR = flags.DEFINE_string("coordinator", None, "HOST:PORT of process 0 of a run on several hosts, or auto.")
 _NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "How many processes the run has.")
 _PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which of them this is, from 0.")
-_SHARD = flags.DEFINE_string("shard", None, "I/N: part I, from 0, of N of an evaluation's images or a sweep's runs.")
+_SHARD = flags.DEFINE_string("shard", None, "I/N: part I, from 1, of N of an evaluation's images or a sweep's runs.")
 flags.mark_flags_as_required(["config", "workdir"])
 
 
@@ -69,7 +69,7 @@ def evaluate(config: ConfigDict, workdir: Path, share: Share = WHOLE) -> "Summar
     share = Share(jax.process_index(), jax.process_count()) if together else share
     summary = run(config, workdir, _MODEL.value, share, together)
     if summary is None:
-        print(f"share {share.index}/{share.count} is done; the summary comes with the last one")
+        print(f"share {share.index + 1}/{share.count} is done; the summary comes with the last one")
     elif is_main_process():
         print(format_summary(summary))
     return summary

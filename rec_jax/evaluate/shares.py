@@ -32,11 +32,11 @@ class Share(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Of 'I/N'; ConfigError for anything else."""
+        """Of 'I/N', I from 1, as `rec-jax --shard` counts; ConfigError for anything else."""
         found = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
-        if not found or int(found[1]) >= int(found[2]):
-            raise ConfigError(f"--shard={text}: I/N, the part I of N, from 0/N to N-1/N")
-        return cls(int(found[1]), int(found[2]))
+        if not found or not 1 <= int(found[1]) <= int(found[2]):
+            raise ConfigError(f"--shard={text}: I/N, the part I of N, from 1/N to N/N")
+        return cls(int(found[1]) - 1, int(found[2]))
 
 
 WHOLE = Share()
@@ -118,7 +118,7 @@ def _numbers(log: RowLog) -> set[int]:
 
 
 def _path_of(path: Path, share: Share) -> Path:
-    return path.with_name(f"{path.stem}.share-{share.index}-of-{share.count}{path.suffix}")
+    return path.with_name(f"{path.stem}.share-{share.index + 1}-of-{share.count}{path.suffix}")
 
 
 def _parts(path: Path) -> Iterator[Path]:

@@ -45,8 +45,8 @@ def start(path, share, n_devices, monkeypatch):
 
 
 def test_eight_devices_and_two_processes_of_two_give_the_rows_of_one(tmp_path, monkeypatch):
-    started = [start(tmp_path / "eight.jsonl", "0/1", 8, monkeypatch)]
-    started += [start(tmp_path / "two.jsonl", f"{i}/2", 2, monkeypatch) for i in range(2)]
+    started = [start(tmp_path / "eight.jsonl", "1/1", 8, monkeypatch)]
+    started += [start(tmp_path / "two.jsonl", f"{i + 1}/2", 2, monkeypatch) for i in range(2)]
     one = rows_of_images(tmp_path / "one.jsonl")
     for process in started:
         _, errors = process.communicate(timeout=240)
@@ -61,49 +61,49 @@ def test_eight_devices_and_two_processes_of_two_give_the_rows_of_one(tmp_path, m
 
 def test_shares_fold_into_one_file_whatever_their_order_and_number(tmp_path, coded):
     path = tmp_path / "rows.jsonl"
-    assert take(path, "2/3") is None and coded == [4, 5]
-    assert take(path, "0/3") is None and coded == [4, 5, 0, 1, 6]
-    assert take(path, "0/2") is None and coded == [4, 5, 0, 1, 6]  # another number of shares goes on
-    rows = take(path, "1/2")
+    assert take(path, "3/3") is None and coded == [4, 5]
+    assert take(path, "1/3") is None and coded == [4, 5, 0, 1, 6]
+    assert take(path, "1/2") is None and coded == [4, 5, 0, 1, 6]  # another number of shares goes on
+    rows = take(path, "2/2")
     assert [row["image"] for row in rows] == list(range(7)) == sorted(coded)
-    assert take(path, "0/1") == rows and len(read_rows(path)) == 7
+    assert take(path, "1/1") == rows and len(read_rows(path)) == 7
 
 
 def test_a_share_that_was_killed_is_folded_in_and_goes_on(tmp_path, coded):
     path = tmp_path / "rows.jsonl"
-    take(path, "0/2")
-    part = tmp_path / "rows.share-1-of-2.jsonl"
+    take(path, "1/2")
+    part = tmp_path / "rows.share-2-of-2.jsonl"
     write_rows(part, [{"image": 2, "value": 14}])
     with part.open("a") as file:
         file.write('{"image": 3, "val')
-    assert [row["image"] for row in take(path, "0/1")] == list(range(7))
+    assert [row["image"] for row in take(path, "1/1")] == list(range(7))
     assert sorted(coded) == [0, 1, 3, 4, 5, 6] and not part.exists()
 
 
 def test_two_processes_never_have_the_same_images(tmp_path, coded):
     path = tmp_path / "rows.jsonl"
     with open_shared_rows(path, Share(1, 2)):
-        for other in ("1/2", "0/1", "0/3"):
-            with pytest.raises(InUse, match="share-1-of-2.jsonl is in use by another run"):
+        for other in ("2/2", "1/1", "1/3"):
+            with pytest.raises(InUse, match="share-2-of-2.jsonl is in use by another run"):
                 take(path, other)
         assert coded == []
-        assert take(path, "0/2") is None and coded == [0, 1, 4, 5]
+        assert take(path, "1/2") is None and coded == [0, 1, 4, 5]
     with open_rows(path), pytest.raises(InUse):
-        take(path, "0/1")
+        take(path, "1/1")
 
 
 def test_shares_that_run_together_wait_for_each_other_and_not_for_the_dead(tmp_path, coded, monkeypatch):
     path = tmp_path / "rows.jsonl"
     monkeypatch.setattr(shares, "_WAIT_S", 0.0)
     monkeypatch.setattr(shares, "_POLL_S", 0.0)
-    take(path, "0/2")
+    take(path, "1/2")
     with pytest.raises(RecError, match="rows are missing, and no process is at work"):
         await_rows(path, Share(0, 2), range(7))
-    take(path, "1/2")
+    take(path, "2/2")
     assert [row["image"] for row in await_rows(path, Share(0, 2), range(7))] == list(range(7))
 
 
-@pytest.mark.parametrize("text", ["2/2", "1", "-1/2", "a/b", "0/0"])
+@pytest.mark.parametrize("text", ["3/2", "1", "-1/2", "a/b", "0/2"])
 def test_a_share_that_cannot_be_is_refused(text):
     with pytest.raises(ConfigError, match=f"--shard={text}: I/N"):
         Share.parse(text)
