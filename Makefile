@@ -1,4 +1,4 @@
-# make demo | venv | test | bench | lint | lock | clean
+# make demo | venv | test | bench | docs | lint | lock | clean
 # A fresh machine needs only make and Python 3.11 or newer. PYTHON=... picks the interpreter of a new .venv.
 
 PYTHON ?=
@@ -9,7 +9,7 @@ FIND_PYTHON := for py in $(CANDIDATES); do \
 	  "$$py" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && break; py=; \
 	done
 
-.PHONY: demo venv test bench lint lock clean
+.PHONY: demo venv test bench docs lint lock clean
 
 demo: $(STAMP)
 	$(RUN) -m experiments.demo
@@ -21,6 +21,12 @@ test: lint
 
 bench: $(STAMP)
 	$(RUN) -m experiments.bench
+
+# API pages in build/docs; sphinx, which nothing else needs, is installed when they are first asked for.
+docs: $(STAMP)
+	@$(RUN) -c 'import sphinx' 2>/dev/null || $(RUN) -m pip install -q -e '.[docs]'
+	$(RUN) -m sphinx -q -b html docs/api build/docs
+	@echo build/docs/index.html
 
 lint: $(STAMP)
 	$(RUN) -m ruff check .

@@ -4,14 +4,19 @@ python launch.py --config=configs/cifar10_rvae.py --workdir=runs/x --mode=train 
 python launch.py --config=configs/cifar10_rvae.py:quick --config.coder.omega=4 ...   # small, and an override
 
 On several hosts: the same command with --coordinator=HOST:PORT --num_processes=N --process_id=I in every process.
+Evaluations and sweeps need no network, only one folder: --shard=I/N (docs/SCALING.md).
 """
 
 import dataclasses
+import functools
+import math
 import runpy
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import jax
 import numpy as np
 from absl import app, flags, logging
 from ml_collections import ConfigDict, config_flags
@@ -20,8 +25,14 @@ from rec_jax.core.compilation import check_device, enable_compilation_cache
 from rec_jax.core.errors import ConfigError, RecError
 from rec_jax.core.messages import flag_error_line, is_warning_or_ours, one_line
 from rec_jax.core.paths import expand_home
-from rec_jax.train.parallel import initialize_processes
+from rec_jax.evaluate.checks import check_evaluation
+from rec_jax.evaluate.shares import WHOLE, Share
+from rec_jax.train.parallel import initialize_processes, is_main_process
 from rec_jax.train.stop import Stopped, raise_on_sigterm
+
+if TYPE_CHECKING:
+    from rec_jax.evaluate.summary import Summary
+    from rec_jax.sweep.runs import Run
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "A file of configs/, FILE.py or FILE.py:ARGUMENT.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run: checkpoints, metrics, results.")
@@ -31,6 +42,7 @@ _MODEL = flags.DEFINE_string("model", None, "Shipped model or model file that ev
 _COORDINATOR = flags.DEFINE_string("coordinator", None, "HOST:PORT of process 0 of a run on several hosts, or auto.")
 _NUM_PROCESSES = flags.DEFINE_integer("num_processes", None, "How many processes the run has.")
 _PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which of them this is, from 0.")
+_SHARD = flags.DEFINE_string("shard", None, "I/N: part I, from 1, of N of an evaluation's images or a sweep's runs.")
 flags.mark_flags_as_required(["config", "workdir"])
 
 
@@ -44,13 +56,23 @@ def train(config: ConfigDict, workdir: Path) -> None:
     run(config, workdir, images, _evaluators(config), initial_params)
 
 
-def evaluate(config: ConfigDict, workdir: Path) -> None:
-    """ELBO and real files of config.evaluate's images with the weights of workdir, or of --model."""
-    from rec_jax.evaluate.compression import format_summary
+def evaluate(config: ConfigDict, workdir: Path, share: Share = WHOLE) -> "Summary | None":
+    """Prints ELBO and real files of config.evaluate's images with the weights of workdir, or of --model.
+
+    share: this process's part of the images, where it is not one of several that began together.
+    """
     from rec_jax.evaluate.run import evaluate as run
+    from rec_jax.evaluate.summary import format_summary
 
     check_evaluation(config, _MODEL.value)
-    print(format_summary(run(config, workdir, _MODEL.value)))
+    together = jax.process_count() > 1
+    share = Share(jax.process_index(), jax.process_count()) if together else share
+    summary = run(config, workdir, _MODEL.value, share, together)
+    if summary is None:
+        print(f"share {share.index + 1}/{share.count} is done; the summary comes with the last one")
+    elif is_main_process():
+        print(format_summary(summary))
+    return summary
 
 
 def export(config: ConfigDict, workdir: Path, path: Path) -> None:
@@ -81,72 +103,61 @@ def export(config: ConfigDict, workdir: Path, path: Path) -> None:
 def check(config: ConfigDict) -> None:
     """A config that cannot be is told before a run, not after it."""
     from rec_jax.codec.learned import configured_coder
+    from rec_jax.core.plugins import import_named
     from rec_jax.models import make_model
     from rec_jax.train.checks import check_values
 
+    import_named(config)
     configured_coder(config.coder)
     check_values(config, make_model(config.model).stride)
 
 
-def check_evaluation(config: ConfigDict, model_name: str | None = None) -> None:
-    """Images that cannot be evaluated are told before any is coded, or anything is trained for them."""
-    from rec_jax.codec.package import open_package
-    from rec_jax.codec.tiles import tile_side
-    from rec_jax.data import make_source
-    from rec_jax.models import make_model
-
-    model = open_package(model_name).model if model_name else make_model(config.model)
-    if not model.groups:  # takes any
-        return
-    stride = model.stride
-    source = make_source(config.data, config.evaluate.split)
-    for number in range(min(config.evaluate.n_images, len(source))):
-        image = source[number]
-        height, width = image.shape[:2]
-        side = tile_side(height, width, stride)
-        if height % side or width % side:
-            fitting = [n for n in range(min(height, width), 0, -1) if n % tile_side(n, n, stride) == 0]
-            if config.data.kind == "embedded":  # is cut to any size
-                fitting = [side]
-            way = f"set data.patch_test={fitting[0]}" if fitting else "take larger images"
-            raise ConfigError(
-                f"image {number} of evaluate.split={config.evaluate.split} is {width}x{height}: for its ELBO, sides "
-                f"must be multiples of {side}; {way}"
-            )
-
-
-def sweep(config: ConfigDict, workdir: Path, all_overrides: list[dict]) -> None:
+def sweep(config: ConfigDict, workdir: Path, all_overrides: list[dict], share: Share = WHOLE) -> None:
     """Trains and evaluates config with each of the overrides in WORKDIR/NAME=VALUE,...; skips finished ones.
 
     Overrides that move no trained number share the weights of workdir itself. All overrides are checked before the
-    first run; a run's failure does not stop the next one.
+    first run; a run's failure does not stop the next one. In the end WORKDIR/sweep.csv and sweep.png show all runs that
+    are finished, those of other processes too.
+    share: the runs of this process; without it, any number of processes take what no other one has.
     """
+    from rec_jax.core.locks import InUse, locked
+    from rec_jax.sweep.report import write_report
+    from rec_jax.sweep.runs import Run, Waiting, do_runs
     from rec_jax.train.checkpoint import link_checkpoints
     from rec_jax.train.saved_config import training_difference, write_config
 
-    failed = []
-    for folder, changed in _checked_sweep(config, workdir, all_overrides):
-        if (folder / "finished").exists():
-            continue
-        print(f"sweep: {folder}", file=sys.stderr)
-        try:
-            if training_difference(config, changed):
-                train(changed, folder)
-            else:
-                train(config, workdir)
-                write_config(folder, changed)
-                link_checkpoints(folder, workdir)
-            evaluate(changed, folder)
-            (folder / "finished").touch()
-        except (RecError, OSError, RuntimeError) as error:
-            failed.append(folder.name)
-            print(f"sweep: {folder.name}: {error}", file=sys.stderr)
+    if jax.process_count() > 1:
+        raise ConfigError("a sweep is shared without --coordinator: give all processes one command, or --shard=I/N")
+    runs = _checked_sweep(config, workdir, all_overrides)
+
+    @functools.cache
+    def train_shared() -> None:
+        train(config, workdir)
+
+    def work(run: Run, wait: bool) -> "Summary":
+        if training_difference(config, run.config):
+            train(run.config, run.folder)
+        else:
+            try:
+                with locked(workdir, math.inf if wait else 0.0):
+                    train_shared()
+            except InUse as error:
+                raise Waiting from error
+            write_config(run.folder, run.config)
+            link_checkpoints(run.folder, workdir)
+        summary = evaluate(run.config, run.folder)
+        assert summary is not None, "of all images"
+        return summary
+
+    failed = do_runs(runs[share.index :: share.count], work)
+    print(write_report(workdir, runs))
     if failed:
         raise RecError(f"{len(failed)} runs of the sweep failed: {'; '.join(failed)}")
 
 
-def _checked_sweep(config: ConfigDict, workdir: Path, all_overrides: list[dict]) -> list[tuple[Path, ConfigDict]]:
-    """The folder and the config of every run; ConfigError for the first that cannot be."""
+def _checked_sweep(config: ConfigDict, workdir: Path, all_overrides: list[dict]) -> "list[Run]":
+    """All runs; ConfigError for the first that cannot be."""
+    from rec_jax.sweep.runs import Run
     from rec_jax.train.saved_config import with_overrides
 
     if not isinstance(all_overrides, list | tuple) or not all(isinstance(one, dict) for one in all_overrides):
@@ -154,7 +165,7 @@ def _checked_sweep(config: ConfigDict, workdir: Path, all_overrides: list[dict])
     runs, checked = [], set()
     for overrides in all_overrides:
         name = ",".join(f"{name}={value}" for name, value in overrides.items()).replace("/", "_")
-        if not name or workdir / name in (folder for folder, _ in runs):
+        if not name or workdir / name in (run.folder for run in runs):
             raise ConfigError(f"sweep() has {name or 'no override'!r} twice, or a run that changes nothing")
         changed = with_overrides(config, overrides)
         try:
@@ -165,7 +176,7 @@ def _checked_sweep(config: ConfigDict, workdir: Path, all_overrides: list[dict])
                 checked.add(images)
         except RecError as error:
             raise type(error)(f"override {name}: {error}") from error
-        runs.append((workdir / name, changed))
+        runs.append(Run(workdir / name, dict(overrides), changed))
     return runs
 
 
@@ -225,6 +236,14 @@ def _load_sweep() -> list[dict]:
     return sweep_of()
 
 
+def _share() -> Share:
+    if _SHARD.value is None:
+        return WHOLE
+    if _MODE.value not in ("evaluate", "sweep") or _COORDINATOR.value:
+        raise ConfigError("--shard=I/N is for --mode=evaluate and --mode=sweep, without --coordinator")
+    return Share.parse(_SHARD.value)
+
+
 def _parse(argv: list[str]) -> list[str]:
     try:
         return flags.FLAGS(argv)
@@ -246,11 +265,12 @@ def main(argv: list[str]) -> None:
         config, workdir = _CONFIG.value, expand_home(_WORKDIR.value)
         check(config)
         output = expand_home(_OUTPUT.value or workdir / "model.safetensors")
+        share = _share()
         {
             "train": lambda: train(config, workdir),
-            "evaluate": lambda: evaluate(config, workdir),
+            "evaluate": lambda: evaluate(config, workdir, share),
             "export": lambda: export(config, workdir, output),
-            "sweep": lambda: sweep(config, workdir, _load_sweep()),
+            "sweep": lambda: sweep(config, workdir, _load_sweep(), share),
         }[_MODE.value]()
     except (RecError, OSError) as error:
         sys.exit(f"launch.py: {one_line(error)}")

@@ -21,8 +21,8 @@ from experiments.decode_files import decode_in_new_process, is_exact
 from rec_jax.codec import open_package
 from rec_jax.codec.container import EMBEDDED
 from rec_jax.core.errors import ConfigError, RecError
+from rec_jax.core.estimates import ratio
 from rec_jax.core.files import write_bytes_atomic
-from rec_jax.core.units import bits_to_bpd
 from rec_jax.data import make_source
 
 BATCH_SIZE = 16  # tiles of 32 or 64 that the codec's encoder searches together
@@ -42,9 +42,9 @@ def main(argv: list[str] | None = None) -> int:
     except (RecError, OSError) as error:
         print(f"round_trip: {error}", file=sys.stderr)
         return 1
-    n_bytes = sum(path.stat().st_size for path in arguments.out.glob("*.rec"))
-    rate_bpd = bits_to_bpd(8 * n_bytes, sum(image.size for image in images))
-    print(f"{n_exact} exact of {len(images)}; {rate_bpd:.4f} bits/dim over all files, {arguments.out}/*.rec")
+    bits = [8 * path.stat().st_size for path in sorted(arguments.out.glob("*.rec"))]
+    rate_bpd = ratio(bits, [image.size for image in images])
+    print(f"{n_exact} exact of {len(images)}; {rate_bpd.text(4)} bits/dim over all files, {arguments.out}/*.rec")
     print(f"encoded in {encode_s:.1f} s, decoded in {decode_s:.1f} s, compiling and loading included")
     return int(n_exact < len(images))
 

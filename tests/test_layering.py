@@ -19,6 +19,7 @@ FLOORS = {
     "train": 3,
     "evaluate": 4,
     "pillow": 4,
+    "sweep": 5,
     "cli": 5,
     "__main__": 6,
 }

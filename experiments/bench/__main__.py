@@ -3,8 +3,9 @@
 make bench       # python -m experiments.bench [--only coder,codec,sizes,network,command] [--quick] [--model NAME|PATH]
 
 Prints as it goes and appends a row to runs/bench/rows.jsonl after every measurement; a run that was stopped goes on
-where it was, and --again measures anew. Timings are after compilation unless they say otherwise; the persistent
-compilation cache is off, but for the part `command`, which measures it.
+where it was, and --again measures anew. The rows of earlier commits stay, and --history shows them all, by commit.
+Timings are after compilation unless they say otherwise; the persistent compilation cache is off, but for the part
+`command`, which measures it.
 """
 
 import argparse
@@ -16,12 +17,14 @@ import jax
 
 from experiments.bench.codec import codec_case
 from experiments.bench.command import command_case
+from experiments.bench.history import history_lines
 from experiments.bench.network import network_cases
 from experiments.bench.sizes import size_cases
 from experiments.cases import Case, rows_of, run_cases, split_names
 from experiments.coders.cells import bench_cells
 from experiments.coders.report import DEFINITIONS, markdown_table
 from rec_jax.core.errors import RecError
+from rec_jax.core.json_rows import read_rows
 from rec_jax.core.messages import one_line
 
 PARTS = ("coder", "codec", "sizes", "network", "command")
@@ -32,6 +35,9 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parse(argv)
     path, failures = arguments.out / "rows.jsonl", {}
     try:
+        if arguments.history:
+            print("\n".join(history_lines(read_rows(path))) or f"{path} has no rows yet; run make bench")
+            return 0
         for part in arguments.only:
             print(f"[{part}]", flush=True)
             cases = part_cases(part, arguments.model, arguments.quick)
@@ -73,6 +79,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", default=",".join(PARTS), help="parts, joined by commas; default: %(default)s")
     parser.add_argument("--quick", action="store_true", help="smallest sizes, seconds in all: does it run?")
     parser.add_argument("--again", action="store_true", help="measure also what was measured before")
+    parser.add_argument("--history", action="store_true", help="only show what was measured so far, by commit")
     parser.add_argument("--model", default="cifar10-small", help="name of a shipped model, or path")
     parser.add_argument("--out", type=Path, default=Path("runs/bench"))
     arguments = parser.parse_args(argv)

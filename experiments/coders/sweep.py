@@ -19,8 +19,8 @@ from experiments.coders.cells import GROUPS, all_cells, quick_cells
 from experiments.coders.posteriors import posterior_targets
 from experiments.progress import stage
 from rec_jax.core.errors import RecError
+from rec_jax.core.locks import locked
 from rec_jax.core.messages import one_line
-from rec_jax.core.rows import locked
 
 
 def main(argv: list[str] | None = None) -> int:

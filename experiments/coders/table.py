@@ -17,8 +17,8 @@ from experiments.coders.report import DEFINITIONS, markdown_table, where_lines
 from experiments.coders.targets import GAUSSIANS
 from rec_jax.core.errors import RecError
 from rec_jax.core.files import write_bytes_atomic
+from rec_jax.core.locks import locked
 from rec_jax.core.messages import one_line
-from rec_jax.core.rows import locked
 
 MARKERS = {
     "few": ("<!-- coder_table -->", "<!-- /coder_table -->"),

@@ -52,7 +52,7 @@ def _run(arguments: argparse.Namespace, words: list[str]) -> int:
         write_samples,
     )
     from rec_jax.core.compilation import enable_compilation_cache
-    from rec_jax.core.rows import locked
+    from rec_jax.core.locks import locked
 
     workdir = arguments.workdir
     if arguments.render:

@@ -21,7 +21,8 @@ from rec_jax.codec.tiles import tiles
 from rec_jax.coders import LayerCoder, StepCountModel, make_layer_coder
 from rec_jax.core.files import read_bytes
 from rec_jax.core.rows import program_key
-from rec_jax.evaluate.compression import compress_images, summarise
+from rec_jax.evaluate.compression import compress_images
+from rec_jax.evaluate.summary import summarise
 
 _MAX_MODEL_BYTES = 2**32
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from experiments.table1.checks import subject
+from rec_jax.core.estimates import Estimate
 
 STAND_IN_MARK = "ˢ"
 _LEGEND = (
@@ -100,14 +101,20 @@ def data_words(table: dict[str, Any]) -> str:
 
 
 def loss_lines(table: dict[str, Any]) -> list[list[str]]:
-    """Coder loss and files over the ELBO, per coder, data and model; here and below the first line is the heading."""
+    """Coder loss and files over the ELBO, ± one standard error, per coder, data and model.
+
+    Here and below the first line is the heading.
+    """
     titles = {row["id"]: row["title"] for row in table["rows"]}
     head = ["coder", "images", "n", "ELBO", "KL", "file", "over the ELBO", "the paper's iREC", "stored"]
     lines = [[*head, "coder loss, of those not stored"]]
     for loss in table["coder_losses"]:
         rates = [f"{loss['bpd'][rate]:.3f}" for rate in ("elbo", "kl", "file")]
-        value = "–" if loss["coder_loss"] is None else f"{100 * loss['coder_loss']:.1f}% of KL"
-        over = [f"{100 * loss['over_elbo']:+.1f}%", f"{100 * loss['published_over_elbo']:+.1f}% (published)"]
+        value = "–"
+        if loss["coder_loss"] is not None:
+            value = f"{Estimate(loss['coder_loss'], loss['coder_loss_error']).text(1, 100)} % of KL"
+        measured = Estimate(loss["over_elbo"], loss["over_elbo_error"]).text(1, 100)
+        over = [f"{measured} %", f"{100 * loss['published_over_elbo']:+.1f}% (published)"]
         words = [titles[loss["row"]], named(loss), str(loss["n_images"]), *rates, *over]
         lines.append([*words, str(loss["n_stored"]), value])
     return lines

@@ -257,13 +257,19 @@ def _in_batches(jobs: Iterable[_Job], search: Callable) -> Iterator[tuple[_Job, 
     """(job, its result) in order, of search(batch, size) over neighbouring jobs of one tile side.
 
     A few batches are searched at once, and few are ahead of what was taken, so that memory does not grow with the
-    picture. The first batch of a kind goes alone: it compiles what the others use.
+    picture. The first batch of a kind goes alone: it compiles what the others use. All run on the caller's device.
     """
     n_workers = min(SEARCHES_AT_ONCE, n_processors())
     pool, waiting, compiled = ThreadPoolExecutor(n_workers), collections.deque(), set()
+    device = jax.config.jax_default_device  # what jax.default_device sets is a thread's own
+
+    def on_device(batch: list[_Job], size: int):
+        with jax.default_device(device):
+            return search(batch, size)
+
     try:
         for batch, size in _batches(jobs):
-            found = pool.submit(search, batch, size)
+            found = pool.submit(on_device, batch, size)
             if (kind := (batch[0].side, size)) not in compiled:
                 wait([found])
                 compiled.add(kind)

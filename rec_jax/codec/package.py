@@ -15,6 +15,7 @@ from rec_jax.codec.model_file import find_model_path, read_model_file, shipped_m
 from rec_jax.codec.presets import preset_coder
 from rec_jax.coders import LayerCoder
 from rec_jax.core.errors import ConfigError, CorruptFile
+from rec_jax.core.plugins import NotImported
 from rec_jax.models import make_model
 from rec_jax.models.base import LatentModel
 from rec_jax.models.exact_params import check_stored, exact_params, float_params, quantise_params
@@ -65,6 +66,7 @@ def open_package(name_or_path: str | os.PathLike) -> Package:
 
     Raises:
       MissingFile, CorruptFile: the model is not there or not a model.
+      NotImported: it names classes of a module that is not imported; a file imports nothing.
     """
     name = os.fspath(name_or_path)
     stored = read_model_file(find_model_path(name))
@@ -73,6 +75,8 @@ def open_package(name_or_path: str | os.PathLike) -> Package:
         model = make_model(stored.config["model"])
     except (AttributeError, KeyError, TypeError) as error:
         raise CorruptFile(f"{name}: its config lacks what a model needs ({error}); export it again") from None
+    except NotImported as error:
+        raise NotImported(f"{name}: {error}") from None
     except ConfigError as error:
         raise CorruptFile(f"{name}: its config cannot be: {error}") from None
     _check_learned(model, learned, name)

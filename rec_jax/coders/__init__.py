@@ -13,6 +13,7 @@ from typing import Any, cast
 from rec_jax.coders.base import Coder, LayerCoder
 from rec_jax.coders.step_counts import StepCountModel
 from rec_jax.core.errors import ConfigError
+from rec_jax.core.plugins import check_all_used, construct, field_names, is_plugin, plugin_class
 
 _HOMES = {
     "AStarCoder": "one_dim.a_star",
@@ -47,10 +48,14 @@ __all__ = ["LAYER_KINDS", "Coder", "LayerCoder", "StepCountModel", "make_coder",
 def make_coder(kind: str, **options) -> Coder:
     """The coder of that kind with these hyper-parameters; ConfigError names an unknown kind or option.
 
+    kind: one of rec_jax's, or 'package.module:Class' of a dataclass with the members of Coder (core/plugins.py).
+
     >>> make_coder(kind="beam_search", omega=3.0, epsilon=0.2, n_beams=20)
     """
+    if is_plugin(kind):
+        return _make_plugin(kind, Coder, options)
     if not isinstance(kind, str) or kind not in _KINDS:
-        raise ConfigError(f"coder.kind={kind!r} is unknown; have {', '.join(_KINDS)}")
+        raise ConfigError(f"coder.kind={kind!r} is unknown; have {', '.join(_KINDS)}, 'package.module:Class'")
     name = _KINDS[kind]
     if kind == "greedy_rejection" and options.get("split") is not None:
         name = "GreedySplittingCoder"
@@ -60,6 +65,12 @@ def make_coder(kind: str, **options) -> Coder:
         raise ConfigError(f"coder {kind} has no option {unknown[0]!r}; it has {', '.join(allowed)}")
     _check_types(kind, typing.get_type_hints(coder_class), options)
     return coder_class(**options)
+
+
+def _make_plugin(kind: str, protocol: type, options: Mapping[str, Any]) -> Any:
+    made = plugin_class("coder.kind", kind, protocol)
+    check_all_used("coder", kind, options, field_names(made))
+    return construct("coder.kind", kind, made, options)
 
 
 def _check_types(kind: str, hints: Mapping[str, Any], options: Mapping[str, Any]) -> None:
@@ -73,6 +84,8 @@ def _check_types(kind: str, hints: Mapping[str, Any], options: Mapping[str, Any]
 
 def make_layer_coder(options: Mapping[str, Any]) -> LayerCoder:
     """The coder of these options, `kind` among them; ConfigError if it cannot carry a model's whole layers."""
+    if is_plugin(kind := options["kind"]):
+        return _make_plugin(kind, LayerCoder, {name: value for name, value in options.items() if name != "kind"})
     coder = make_coder(**options)
     if options["kind"] not in LAYER_KINDS:
         raise ConfigError(

@@ -65,8 +65,8 @@ class Coder(Protocol):
     def from_symbols(self, values: list[np.ndarray], p: Dims) -> Code:
         """The code whose `symbols` gave these values."""
 
-    def index_bits(self, code: Code) -> float:
-        """Exact bits of everything the decoder needs besides key and p."""
+    def index_bits(self, code: Code) -> Any:
+        """Exact bits of everything the decoder needs besides key and p: a float; of a batch's code float64 [N]."""
 
 
 class LayerCoder(Coder, Protocol):

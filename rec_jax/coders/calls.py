@@ -1,7 +1,7 @@
 """What all coders share: calls that are checked, whatever the settings of jax, alone or many; bits by the tables."""
 
 import abc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,6 +10,8 @@ from rec_jax.coders.base import Code, Info
 from rec_jax.core.errors import CoderOverflow, ConfigError
 from rec_jax.entropy.tables import Table
 from rec_jax.exact.threefry import Key
+
+Runs = list[tuple[np.ndarray, Table]]  # of symbols, each under one table
 
 
 class CallsCoder(abc.ABC):
@@ -65,13 +67,20 @@ class CallsCoder(abc.ABC):
 
         return decode(self, key, p, code, *shared)
 
-    def index_bits(self, code: Code) -> float:
-        """Exact bits of everything the decoder needs besides key and p; of several calls their sum."""
-        return sum(
-            table.bits(values)
-            for call in calls_of(code, self.code_axes)
-            for values, table in zip(*self.symbols(call, None), strict=True)
-        )
+    def index_bits(self, code: Code) -> Any:
+        """Exact bits of everything the decoder needs besides key and p: a float, of several calls an array of them."""
+        return self.bits_of_calls(code, lambda runs: runs)
+
+    def bits_of_calls(self, code: Code, part: Callable[[Runs], Runs]) -> Any:
+        """Bits of a part of each call's runs of symbols: a float, or float64 of the shape of the axes of calls."""
+
+        def bits(call: Code) -> float:
+            return float(
+                sum(table.bits(values) for values, table in part(list(zip(*self.symbols(call, None), strict=True))))
+            )
+
+        axes = np.shape(code[0])[: max(0, np.ndim(code[0]) - self.code_axes)]
+        return np.array([bits(call) for call in calls_of(code, self.code_axes)]).reshape(axes) if axes else bits(code)
 
     def refuse(self, overflow: Any) -> None:
         """CoderOverflow if any is true."""

@@ -1,9 +1,11 @@
 """The public boundary of the coders under jax: what a call may be given, and under which settings it runs.
 
 Shapes and types are always checked. Values are checked where they are known: outside jit and vmap. Where they are not,
-and in batches, a call of impossible values overflows and spoils no other.
+and in batches, a call of impossible values overflows and spoils no other. What follows the checks is one compiled
+program, so that jax.vmap(coder.encode) has little to trace and is as fast as encode_batch.
 """
 
+import functools
 from typing import Any
 
 import jax
@@ -26,8 +28,7 @@ def encode(coder: CallsCoder, key: Any, q: Any, p: Any, *shared: Any) -> tuple[C
         key, q, p = _checked(key, _distribution("q", q, coder.target_type()), p, "[D]")
         _check_values("q", q)
         _check_values("p", p)
-        batch = jax.tree.map(lambda x: x[None], (key, *_spoilt(q, p)))
-        code, info = jax.tree.map(lambda x: x[0], coder.encode_calls(*batch, *shared))
+        code, info = _encode_one(coder, key, q, p, *shared)
     if not _is_traced(info.overflow):
         coder.refuse(info.overflow)
     return code, info
@@ -37,7 +38,18 @@ def encode_batch(coder: CallsCoder, keys: Any, q: Any, p: Any, *shared: Any) -> 
     """CallsCoder.encode_batch."""
     with search_jax():
         keys, q, p = _checked(keys, _distribution("q", q, coder.target_type()), p, "[N, D]")
-        return coder.encode_calls(keys, *_spoilt(q, p), *shared)
+        return _encode_many(coder, keys, q, p, *shared)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _encode_one(coder: CallsCoder, key: Key, q: Any, p: DiagGaussian, *shared: Any) -> tuple[Code, Info]:
+    batch = jax.tree.map(lambda x: x[None], (key, *_spoilt(q, p)))
+    return jax.tree.map(lambda x: x[0], coder.encode_calls(*batch, *shared))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _encode_many(coder: CallsCoder, keys: Key, q: Any, p: DiagGaussian, *shared: Any) -> tuple[Code, Info]:
+    return coder.encode_calls(keys, *_spoilt(q, p), *shared)
 
 
 def decode(coder: CallsCoder, key: Any, p: Any, code: Code, *shared: Any) -> jax.Array:

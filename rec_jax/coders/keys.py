@@ -24,7 +24,13 @@ def as_words(key: Any) -> Key:
     if dtype != jnp.uint32 or not shape or shape[-1] != 2:
         given = f"{dtype} {list(shape)}" if dtype is not None else repr(key)[:40]
         raise ConfigError(f"key is {given}; give jax.random.key(seed), or an array of such keys for encode_batch")
-    return Key(key[..., 0], key[..., 1])
+    return _words(key)
+
+
+@jax.jit
+def _words(data: jax.Array) -> Key:
+    """Compiled, since indexing by itself takes a millisecond under vmap."""
+    return Key(data[..., 0], data[..., 1])
 
 
 def at(keys: Key, index: Any) -> Key:

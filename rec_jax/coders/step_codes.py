@@ -14,7 +14,7 @@ import numpy as np
 
 from rec_jax.coders.base import Code, ReadSymbols
 from rec_jax.coders.blocks import block_keys, block_shape
-from rec_jax.coders.calls import CallsCoder, calls_of
+from rec_jax.coders.calls import CallsCoder
 from rec_jax.coders.paths import Paths, first_path
 from rec_jax.coders.step_counts import StepCountModel, fit_step_counts
 from rec_jax.core.errors import ConfigError
@@ -142,10 +142,9 @@ class StepCoder(CallsCoder):
 
     # ---- bits ----------------------------------------------------------------------------------------------------
 
-    def side_bits(self, code: StepCode) -> float:
+    def side_bits(self, code: StepCode) -> Any:
         """The part of `index_bits` that everything but the indices costs."""
-        sent = (self.symbols(call, None) for call in calls_of(code, self.code_axes))
-        return sum(table.bits(v) for runs in sent for v, table in list(zip(*runs, strict=True))[:-1])
+        return self.bits_of_calls(code, lambda runs: runs[:-1])
 
     def _choice_table(self, counts: np.ndarray) -> Table | None:
         """The table of the choice where one is sent."""

@@ -22,8 +22,8 @@ from typing import Any, BinaryIO
 import jax
 import numpy as np
 
-from rec_jax.core.errors import RecError
 from rec_jax.core.json_rows import read_rows
+from rec_jax.core.locks import lock_file
 
 PACKAGE = Path(__file__).resolve().parents[1]
 LIBRARIES = ("jax", "jaxlib", "numpy", "constriction")  # whose arithmetic decides the bits of a file
@@ -159,36 +159,17 @@ class RowLog:
 
 
 @contextlib.contextmanager
-def open_rows(path: str | os.PathLike) -> Generator[RowLog]:
+def open_rows(path: str | os.PathLike, wait_s: float = 0.0) -> Generator[RowLog]:
     """A file of JSON Lines to read and append to, made with its folder if there is none; one writer at a time.
 
-    What a kill has cut off at its end is removed.
+    What a kill has cut off at its end is removed.  wait_s: how long to wait for another writer.
     Raises RecError if another run has it open, CorruptFile naming a damaged line.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab+") as file:
-        _lock(file, path)
+        lock_file(file, path, wait_s)
         rows = read_rows(path)
         file.seek(0)
         file.truncate(file.read().rfind(b"\n") + 1)
         yield RowLog(file, rows)
-
-
-@contextlib.contextmanager
-def locked(workdir: Path) -> Generator[None]:
-    """Holds WORKDIR/lock, made with its folder: one run at a time. Raises RecError if another has it."""
-    workdir.mkdir(parents=True, exist_ok=True)
-    with (workdir / "lock").open("wb") as file:
-        _lock(file, workdir)
-        yield
-
-
-def _lock(file: BinaryIO, path: Path) -> None:
-    """The system frees it when the process ends, however it ends."""
-    import fcntl  # which Windows lacks
-
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise RecError(f"{path} is in use by another run; wait for it, or give another --workdir") from None

@@ -1,44 +1,32 @@
 """Coding over a split: every image is written, read back and decoded, and gets one row of numbers.
 
-Rows go to a JSONL file as they come; a killed evaluation resumes after the last whole row. A rate counts only if the
+Rows go to a JSONL file batch by batch; a killed evaluation resumes after the last whole one. A rate counts only if the
 file decoded to the exact pixels: anything else stops the evaluation.
 """
 
-import json
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+import jax
 import numpy as np
 from absl import logging
 
 from rec_jax.codec.base import Encoded, FileCodec
-from rec_jax.codec.container import LOSSLESS
 from rec_jax.core.errors import BitstreamMismatch, ConfigError
-from rec_jax.core.files import write_bytes_atomic
-from rec_jax.core.rows import open_rows
 from rec_jax.core.units import bits_to_bpd
+from rec_jax.data import ImageSource
+from rec_jax.evaluate.devices import map_on_devices
 from rec_jax.evaluate.elbo import keyed_elbo, tile_keys
-
-RATES = ("elbo", "kl", "ideal_residual", "index", "side", "pixel", "header", "file")
-
-
-class Summary(NamedTuple):
-    """Means over the images, in bits per dimension, and what judges the coder."""
-
-    n_images: int
-    rates_bpd: dict[str, float]  # RATES
-    coder_loss: float | None  # (file - header - ELBO) / KL of the images that were not stored (docs/NOTATION.md)
-    over_elbo: float  # file / ELBO - 1
-    encode_s: float  # per image
-    decode_s: float
-    n_stored: int  # images that took stored mode
+from rec_jax.evaluate.shares import WHOLE, Share, open_shared_rows, rows_of
+from rec_jax.evaluate.summary import RATES
 
 
 def compress_images(
     codec: FileCodec,
-    images: Sequence[np.ndarray],
+    images: ImageSource | Sequence[np.ndarray],
     path: Path,
     *,
     batch_size: int = 16,
@@ -46,30 +34,45 @@ def compress_images(
     stamp: Callable[[], dict[str, Any]] = dict,
     progress: Callable[[int], None] = lambda n_images: None,
     numbers: Sequence[int] | None = None,
-) -> list[dict[str, Any]]:
+    share: Share = WHOLE,
+) -> list[dict[str, Any]] | None:
     """One row per image; rows already in `path` are not measured again, so it must name all that they depend on.
+
+    Returns the rows in the order of the images; None as long as other shares have not folded in theirs.
 
     images: read when their batch comes.
     stamp: gives what is written into a row beside the numbers (core.rows.make_stamp); called when it is measured.
     progress: takes the number of images done since its last call.
     numbers: the images' numbers in their split (default 0, 1, ...).
+    share: which batches this process takes; see shares.py.
+
+    Batches are the same whoever takes them, and each is coded on one local device, so that neither devices, processes
+    nor a resumed evaluation change a number (a search depends a little on what it is batched with).
 
     Raises BitstreamMismatch if a file does not decode to its image, ConfigError for grey images and for sides that are
     no multiples of the tile's: their bound would count what is not in the picture; RecError if another process has
     `path` open.
     """
-    numbers = list(range(len(images))) if numbers is None else list(numbers)
-    with open_rows(path) as log:
-        done = {row["image"]: row for row in log.rows}
-        left = [i for i, number in enumerate(numbers) if number not in done]
-        for first in range(0, len(left), batch_size):
-            batch = left[first : first + batch_size]
-            for row in _measure(codec, [images[i] for i in batch], [numbers[i] for i in batch], seed):
-                done[row["image"]] = row
-                log.append({**row, **stamp()})
-            progress(len(batch))
-            logging.info("%d of %d images", len(images) - len(left) + first + len(batch), len(images))
-    return [done[number] for number in numbers]
+    named = list(range(len(images)) if numbers is None else numbers)
+    reading = threading.Lock()  # not every source may be read by several threads
+
+    with open_shared_rows(path, share) as (done, log):
+        batches = list(range(0, len(named), batch_size))[share.index :: share.count]
+
+        def measure(first: int) -> tuple[int, list[dict[str, Any]]]:
+            places = range(first, min(first + batch_size, len(named)))
+            with reading:
+                batch = [images[i] for i in places]
+            missing = {named[i] for i in places} - done
+            rows = _measure(codec, batch, [named[i] for i in places], seed, missing)
+            return len(missing), [{**row, **stamp()} for row in rows]
+
+        left = [first for first in batches if not done.issuperset(named[first : first + batch_size])]
+        for n_done, (n_images, rows) in enumerate(map_on_devices(measure, left, jax.local_devices()), 1):
+            log.append(*rows)
+            progress(n_images)
+            logging.info("%d of %d batches", n_done, len(left))
+    return rows_of(path, named)
 
 
 def _check_whole_pieces(codec: FileCodec, number: int, image: np.ndarray) -> None:
@@ -82,13 +85,16 @@ def _check_whole_pieces(codec: FileCodec, number: int, image: np.ndarray) -> Non
         )
 
 
-def _measure(codec: FileCodec, images, numbers, seed: int) -> Iterator[dict[str, Any]]:
+def _measure(codec: FileCodec, images, numbers, seed: int, missing: Collection[int]) -> Iterator[dict[str, Any]]:
+    """The rows of the missing ones of a batch, all of which is encoded."""
     for number, image in zip(numbers, images, strict=True):
         _check_whole_pieces(codec, number, image)
     start_s = time.perf_counter()
     encoded = codec.encode(images)
     encode_s = (time.perf_counter() - start_s) / len(images)
     for number, image, e in zip(numbers, images, encoded, strict=True):
+        if number not in missing:
+            continue
         start_s = time.perf_counter()
         decoded = codec.decompress(e.blob)
         decode_s = time.perf_counter() - start_s
@@ -113,48 +119,3 @@ def _elbo_bits(codec: FileCodec, image: np.ndarray, number: int, seed: int) -> t
     keys = tile_keys(seed, number, len(cuts))
     elbo = keyed_elbo(codec.package.model, codec.package.float_params, cuts, keys, batch_size=min(len(cuts), 16))
     return float(elbo.elbo_bits.sum()), float(elbo.kl_bits.sum())
-
-
-def summarise(rows: Sequence[dict[str, Any]]) -> Summary:
-    """Means over rows, weighted by their dimensions; the coder loss is of the images that were coded, not stored."""
-    coded = [row for row in rows if row["kind"] == LOSSLESS]
-    rates = _mean_rates(rows)
-    return Summary(
-        n_images=len(rows),
-        rates_bpd=rates,
-        coder_loss=_coder_loss(_mean_rates(coded)) if coded else None,
-        over_elbo=rates["file"] / rates["elbo"] - 1.0,
-        encode_s=float(np.mean([row["encode_s"] for row in rows])),
-        decode_s=float(np.mean([row["decode_s"] for row in rows])),
-        n_stored=len(rows) - len(coded),
-    )
-
-
-def _mean_rates(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
-    dims = np.array([row["n_dims"] for row in rows], np.float64)
-    return {name: float(np.average([row[f"{name}_bpd"] for row in rows], weights=dims)) for name in RATES}
-
-
-def _coder_loss(rates: dict[str, float]) -> float | None:
-    """None of a model without latents."""
-    return (rates["file"] - rates["header"] - rates["elbo"]) / rates["kl"] if rates["kl"] else None
-
-
-def format_summary(summary: Summary) -> str:
-    """The lines that `launch.py --mode=evaluate` prints."""
-    rates = summary.rates_bpd
-    loss = "not run" if summary.coder_loss is None else f"{100 * summary.coder_loss:.1f}% of KL"
-    lines = [
-        f"{summary.n_images} images, every file written, read back and decoded to the exact pixels",
-        "bits per dimension: " + ", ".join(f"{name.replace('_', ' ')} {rates[name]:.4f}" for name in RATES),
-        f"coder loss {loss}, file {100 * summary.over_elbo:+.1f}% over the ELBO",
-        f"{summary.encode_s:.3f} s to encode, {summary.decode_s:.3f} s to decode an image",
-    ]
-    if summary.n_stored:
-        lines.append(f"{summary.n_stored} images took stored mode; the coder loss is of the others")
-    return "\n".join(lines)
-
-
-def write_summary(path: Path, summary: Summary) -> None:
-    """The summary as JSON beside its rows."""
-    write_bytes_atomic(path, (json.dumps(summary._asdict(), indent=1) + "\n").encode())

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from rec_jax.core.estimates import ratio
 from rec_jax.core.prng import child_key, evaluate_key
 from rec_jax.core.units import nats_to_bits
 from rec_jax.models.base import LatentModel
@@ -68,16 +69,19 @@ def keyed_elbo(model: LatentModel, params: Any, images: np.ndarray, keys: jax.Ar
 
 
 def elbo_evaluator(model: LatentModel, images: np.ndarray, seed: int, batch_size: int):
-    """For the training loop: (step, params) -> named scalars, over fixed images."""
+    """For the training loop: (step, params) -> named scalars, over fixed images; of several also standard errors."""
 
     def evaluate(step: int, params: Any):
         del step
         elbo = image_elbo(model, params, images, range(len(images)), seed, batch_size)
-        n_dims = images[0].size
-        yield "test/elbo_bpd", float(elbo.elbo_bits.mean()) / n_dims
-        yield "test/kl_bpd", float(elbo.kl_bits.mean()) / n_dims
+        n_dims = np.full(len(images), images[0].size)
+        for name, bits in (("elbo", elbo.elbo_bits), ("kl", elbo.kl_bits)):
+            value, error = ratio(bits, n_dims)
+            yield f"test/{name}_bpd", value
+            if error is not None:
+                yield f"test/{name}_bpd_error", error
         if len(model.groups) > 1:
             for group, kl_bits in zip(model.groups, elbo.group_kl_bits.mean(0), strict=True):
-                yield f"test/kl_bpd_stride_{group.stride}", float(kl_bits) / n_dims
+                yield f"test/kl_bpd_stride_{group.stride}", float(kl_bits) / n_dims[0]
 
     return evaluate

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,23 +17,32 @@ from rec_jax.codec.package import Package, open_package, package_of_params
 from rec_jax.coders import StepCountModel
 from rec_jax.core.errors import CorruptFile
 from rec_jax.core.files import write_bytes_atomic
-from rec_jax.core.rows import arrays_digest, make_stamp, program_key, row_id
+from rec_jax.core.locks import locked
+from rec_jax.core.plugins import plugin_sources
+from rec_jax.core.rows import arrays_digest, files_digest, make_stamp, program_key, row_id
 from rec_jax.data import ImageSource, evenly_spaced, make_source
-from rec_jax.evaluate.compression import Summary, compress_images, summarise, write_summary
+from rec_jax.evaluate.compression import compress_images
+from rec_jax.evaluate.shares import WHOLE, Share, await_rows
+from rec_jax.evaluate.summary import Summary, summarise, write_summary
 from rec_jax.models import make_model
 from rec_jax.train.checkpoint import restore_params
 from rec_jax.train.saved_config import read_config
 
 
-def evaluate(config: Any, workdir: str | Path, model_name: str | None = None) -> Summary:
+def evaluate(
+    config: Any, workdir: str | Path, model_name: str | None = None, share: Share = WHOLE, together: bool = False
+) -> Summary | None:
     """Codes the first config.evaluate.n_images of config.evaluate.split; writes and returns what they cost.
 
     model_name: a shipped model or a model file, instead of what was trained in workdir. Either brings its
       own model section; config.model is not looked at. A model file also brings what was learned for its coder.
+    share: the part of this process, where several share the images; all local devices share its batches.
+    together: whether the shares run at the same time; then each waits for the others and returns the whole summary.
+      Otherwise the last one returns it, and the others None.
 
     Writes WORKDIR/evaluate/NAME.jsonl, one row per image, and NAME.json; NAME names everything that the rows depend on
     (rec_jax.core.rows), so that other images, weights, coders or code never share rows. A killed evaluation resumes.
-    Raises RecError if another process evaluates the same.
+    Raises RecError if another process evaluates the same share.
     """
     folder = Path(workdir) / "evaluate"
     coder, learned = configured_coder(config.coder)
@@ -48,14 +58,21 @@ def evaluate(config: Any, workdir: str | Path, model_name: str | None = None) ->
     codec = dataclasses.replace(package.codec(), fallback="raw")
     source = make_source(config.data, config.evaluate.split)
     path = folder / f"{_run_name(config, package, weights_key, source)}.jsonl"
+    numbers = range(min(config.evaluate.n_images, len(source)))
     rows = compress_images(
         codec,
-        [source[i] for i in range(min(config.evaluate.n_images, len(source)))],
+        source,
         path,
         batch_size=config.evaluate.batch_size,
         seed=config.seed,
         stamp=make_stamp(coder=repr(coder)),
+        numbers=numbers,
+        share=share,
     )
+    if together:
+        rows = await_rows(path, share, numbers)
+    if rows is None:
+        return None
     summary = summarise(rows)
     write_summary(path.with_suffix(".json"), summary)
     logging.info("rows in %s", path)
@@ -76,9 +93,11 @@ def _weights_key(package: Package) -> dict[str, Any]:
 
 def _run_name(config: Any, package: Package, weights_key: dict[str, Any], source: ImageSource) -> str:
     """Data set, split, and a digest of everything that the rows depend on; where images lie does not matter."""
+    foreign = plugin_sources(package.model, package.model.likelihood, package.coder)
     key = {
         **weights_key,
         **program_key(),
+        "plugins": files_digest(*foreign),
         "coder": repr(package.coder),  # every option, given or not
         "learned": repr(package.learned),
         "images": source_digest(source),
@@ -94,11 +113,11 @@ def _learned(package: Package, config: Any, weights_key: dict[str, Any], folder:
     coder, shares = repr(package.coder), package.learned.shares
     key = {**weights_key, **program_key(), "coder": coder, "shares": shares, "images": arrays_digest(images)}
     path = folder / f"learned-{row_id(key)}.json"
-    if not path.exists():
-        learned = Learned(calibrate_step_counts(package, images), shares) if shares else calibrate(package, images)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        rows = dict(step_counts=[vars(count) for count in learned.step_counts], shares=learned.shares)
-        write_bytes_atomic(path, json.dumps(rows).encode())
+    with locked(folder, wait_s=math.inf):  # by one of several processes; the others read it
+        if not path.exists():
+            learned = Learned(calibrate_step_counts(package, images), shares) if shares else calibrate(package, images)
+            rows = dict(step_counts=[vars(count) for count in learned.step_counts], shares=learned.shares)
+            write_bytes_atomic(path, json.dumps(rows).encode())
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
         counts = tuple(StepCountModel(**row) for row in rows["step_counts"])

@@ -4,6 +4,7 @@ from itertools import pairwise
 from typing import Any
 
 from rec_jax.core.errors import ConfigError
+from rec_jax.core.plugins import check_all_used, construct, field_names, is_plugin, plugin_class
 from rec_jax.models.base import LatentModel
 from rec_jax.models.likelihoods.base import MAX_COMPONENTS, Likelihood
 from rec_jax.models.likelihoods.logistic import Logistic, PixelScaleLogistic
@@ -21,18 +22,25 @@ def make_model(config: Any) -> LatentModel:
     Args:
       config: kind and n_components; of resnet_vae levels ((stride, blocks, deterministic, stochastic), ...), finest
         first, and likelihood; of phases widths, spatial, n_pointwise and window (likelihoods/phases.py), and where they
-        are the likelihood of a resnet_vae n_features and n_levels.
+        are the likelihood of a resnet_vae n_features and n_levels; of 'package.module:Class' (core/plugins.py) that
+        dataclass's fields, and its likelihood's.
 
     Raises:
       ConfigError: naming the field, what it was and what it may be.
     """
     match config["kind"]:
         case "resnet_vae":
-            return ResNetVAE(_make_levels(config["levels"]), _make_likelihood(config))
+            model = ResNetVAE(_make_levels(config["levels"]), _make_likelihood(config))
+            if is_plugin(config["likelihood"]):
+                own = field_names(type(model.likelihood))
+                check_all_used("model", "resnet_vae", config, {"kind", "levels", "likelihood", "n_components", *own})
+            return model
         case "phases":
             return PhasesModel(_make_phases(config, 0, 0))
+        case kind if is_plugin(kind):
+            return _make_plugin(kind, config)
         case other:
-            raise ConfigError(f"model.kind={other!r} is unknown; have resnet_vae, phases")
+            raise ConfigError(f"model.kind={other!r} is unknown; have resnet_vae, phases, 'package.module:Class'")
 
 
 def _make_levels(levels) -> tuple[Level, ...]:
@@ -104,7 +112,26 @@ def _make_likelihood(config) -> Likelihood:
             return ColourMixture(_n_components(config))
         case "phases":
             return _make_phases_of_latents(config)
+        case kind if is_plugin(kind):
+            made = plugin_class("model.likelihood", kind, Likelihood)
+            return construct("model.likelihood", kind, made, _picked(config, made))
         case other:
             raise ConfigError(
-                f"model.likelihood={other!r} is unknown; have logistic, pixel_scale_logistic, colour_mixture, phases"
+                f"model.likelihood={other!r} is unknown; have logistic, pixel_scale_logistic, colour_mixture, phases, "
+                "'package.module:Class'"
             )
+
+
+def _make_plugin(kind: str, config) -> LatentModel:
+    made = plugin_class("model.kind", kind, LatentModel)
+    options, known = _picked(config, made), {"kind", *field_names(made)}
+    if "likelihood" in options:
+        options["likelihood"] = _make_likelihood(config)
+        known |= {"n_components", *field_names(type(options["likelihood"]))}
+    check_all_used("model", kind, config, known)
+    return construct("model.kind", kind, made, options)
+
+
+def _picked(config, dataclass: type) -> dict[str, Any]:
+    """The fields of a dataclass that a section has; the others keep their defaults."""
+    return {name: config[name] for name in field_names(dataclass) if name in config}

@@ -12,6 +12,7 @@ import pytest
 from rec_jax.core import rows
 from rec_jax.core.errors import CorruptFile, RecError
 from rec_jax.core.json_rows import read_rows
+from rec_jax.core.locks import locked
 from rec_jax.core.rows import (
     arrays_digest,
     code_digest,
@@ -25,12 +26,13 @@ from rec_jax.core.rows import (
 )
 
 ROOT = Path(__file__).resolve().parents[2]
-HOLD = "from rec_jax.core.rows import {what}\nfrom pathlib import Path\nwith {what}(Path({path!r})) as log:\n    {do}\n"
+HOLD = "from pathlib import Path\nfrom rec_jax.core.{module} import {what}\nwith {what}(Path({path!r})) as log: {do}\n"
 
 
 def holder(what, path, do):
     """A process that has printed a line inside the block."""
-    words = [sys.executable, "-c", HOLD.format(what=what, path=str(path), do=do)]
+    module = "locks" if what == "locked" else "rows"
+    words = [sys.executable, "-c", HOLD.format(module=module, what=what, path=str(path), do=do)]
     process = subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "in\n"
     return process
@@ -97,7 +99,7 @@ def test_no_hash_is_taken_from_a_repository_around_an_installed_package(tmp_path
 
 @pytest.mark.parametrize("what, name", [("locked", "workdir"), ("open_rows", "deep/rows.jsonl")])
 def test_a_second_process_is_told_in_one_line_and_a_kill_frees_the_lock(tmp_path, what, name):
-    path, take = tmp_path / name, getattr(rows, what)
+    path, take = tmp_path / name, {"locked": locked, "open_rows": open_rows}[what]
     process = holder(what, path, "print('in', flush=True); input()")
     try:
         with pytest.raises(RecError, match="in use by another run") as caught, take(path):

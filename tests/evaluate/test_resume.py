@@ -16,8 +16,10 @@ def measured(monkeypatch):
     """The numbers of the images measured so far; killed at image 3 the first time."""
     numbers, killed = [], []
 
-    def measure(codec, images, batch, seed):
+    def measure(codec, images, batch, seed, missing):
         for image, number in zip(images, batch, strict=True):
+            if number not in missing:
+                continue
             if number == 3 and not killed:
                 killed.append(number)
                 raise KeyboardInterrupt
@@ -35,7 +37,7 @@ def test_a_killed_evaluation_resumes_without_gap_or_duplicate(tmp_path, measured
     with path.open("a") as file:
         file.write('{"image": 3, "val')
     rows = compression.compress_images(None, IMAGES, path, batch_size=2, stamp=lambda: {"git": "x"})
-    assert measured == [0, 1, 2, 3, 4]
+    assert measured == [0, 1, 2, 2, 3, 4]  # the batch that was not whole begins anew
     assert [row["value"] for row in rows] == [i / 7 for i in range(5)]
     assert read_rows(path) == [{"image": i, "value": i / 7, "git": "x"} for i in range(5)]
 
@@ -49,6 +51,6 @@ def test_a_second_process_may_not_write_the_same_rows(tmp_path, measured):
 
 def test_progress_counts_what_is_left(tmp_path, measured):
     path, steps = tmp_path / "rows.jsonl", []
-    write_rows(path, [{"image": 1}])
+    write_rows(path, [{"image": 1, "value": 0.0}])
     compression.compress_images(None, IMAGES[:3], path, batch_size=1, progress=steps.append)
     assert steps == [1, 1] and measured == [0, 2]

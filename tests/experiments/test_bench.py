@@ -30,7 +30,7 @@ from experiments.timing import Clock
 from rec_jax.coders import make_coder
 from rec_jax.core.errors import BitstreamMismatch, MissingFile
 from rec_jax.core.gaussian import kl_nats
-from rec_jax.core.json_rows import read_rows
+from rec_jax.core.json_rows import read_rows, write_rows
 from tests.codec.tiny_codec import smooth_image, tiny_codec
 
 ALL_TARGETS = TARGETS | GROWING | ONE_DIM | FEW_DIMS
@@ -199,3 +199,14 @@ def test_a_stage_inside_another_counts_once(monkeypatch):
 def test_decompressing_imports_no_jax():
     code = f"import sys; {command.IMPORTS['decompress']}; sys.exit('jax' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_the_history_of_a_bench_is_by_commit(tmp_path, capsys):
+    stamp = dict(device="2 x CPU", date="2026-01-01 00:00")
+    cell = dict(group="layers", target="small", setting="tree", encode_s=0.25, kl_nats=3.0, **stamp)
+    rows = [dict(title="codec", encode_s=0.5, git="aaa", **stamp), cell | dict(git="bbb"), cell | dict(git="ccc")]
+    write_rows(tmp_path / "rows.jsonl", rows)
+    assert bench.main(["--history", f"--out={tmp_path}"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "codec" and lines[1].split()[2] == "aaa" and lines[1].endswith("2 x CPU: encode_s 0.5")
+    assert lines[2] == "layers: small, tree" and [line.split()[2] for line in lines[3:]] == ["bbb", "ccc"]

@@ -129,5 +129,6 @@ for module in sys.argv[1:]:
 
 def test_every_command_has_a_help():
     modules = ["demo", "bench", "table1", "sweep_coders", "coder_table", "round_trip", "bits_back", "decode_files"]
+    modules += ["slurm_sweep"]
     done = subprocess.run([sys.executable, "-c", HELP, *modules], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0 and done.stdout.count("usage:") == len(modules), done.stderr

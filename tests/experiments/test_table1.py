@@ -18,7 +18,7 @@ from experiments.table1.run import Plan, chosen, plan_jobs, run_jobs
 from rec_jax.codec.model_file import read_model_file, write_model_file
 from rec_jax.core.errors import ConfigError, CorruptFile
 from rec_jax.core.json_rows import read_rows, write_rows
-from rec_jax.core.rows import locked
+from rec_jax.core.locks import locked
 from tests.experiments.quick_table import PIXELS, QUICK, quick_column
 
 

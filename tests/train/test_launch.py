@@ -16,7 +16,7 @@ from rec_jax.core.errors import ConfigError, MissingFile, RecError
 from rec_jax.core.messages import flag_error_line, one_line
 from rec_jax.models.exact_params import trainable_params
 from rec_jax.train.checkpoint import restore_params
-from rec_jax.train.saved_config import read_config, with_overrides
+from rec_jax.train.saved_config import with_overrides
 from tests.codec.tiny_codec import tiny_phases
 from tests.train.tiny import tiny_config
 
@@ -77,30 +77,6 @@ def test_a_model_without_latents_starts_no_network_with_them(config, tmp_path):
     config.train.initial_model = str(tmp_path / "phases.safetensors")
     with pytest.raises(ConfigError, match="is a model of {'kind': 'phases', .* make them equal"):
         launch._initial_params(config)
-
-
-def test_a_sweep_shares_weights_skips_what_is_done_and_survives_a_failure(config, tmp_path, monkeypatch):
-    overrides = [{"coder.omega": 2.0}, {"coder.omega": 4.0}, {"train.free_nats": 0.5}, {"coder.omega": 5.0}]
-    trained, evaluated = [], []
-
-    def fake_train(config, folder):
-        trained.append(folder.name)
-        (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
-
-    def fake_evaluate(config, folder):
-        if config.coder.omega == 4.0:
-            raise MissingFile("its images have gone")
-        evaluated.append((folder.name, config.coder.omega))
-
-    monkeypatch.setattr(launch, "train", fake_train)
-    monkeypatch.setattr(launch, "evaluate", fake_evaluate)
-    for _ in range(2):
-        with pytest.raises(RecError, match="1 runs of the sweep failed: coder.omega=4.0"):
-            launch.sweep(config, tmp_path, overrides)
-        assert evaluated == [("coder.omega=2.0", 2.0), ("train.free_nats=0.5", 3.0), ("coder.omega=5.0", 5.0)]
-    assert trained == [*2 * [tmp_path.name], "train.free_nats=0.5", *2 * [tmp_path.name]]
-    assert (tmp_path / "coder.omega=5.0" / "checkpoints").resolve() == tmp_path.resolve() / "checkpoints"
-    assert read_config(tmp_path / "coder.omega=5.0").coder.omega == 5.0
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 
 from rec_jax.coders import draws
-from rec_jax.coders.few_nats.candidates import CANDIDATES_AT_ONCE, candidate
-from rec_jax.core.gaussian import DiagGaussian, log_ratio
+from rec_jax.coders.few_nats.candidates import CANDIDATES_AT_ONCE
+from rec_jax.coders.few_nats.ratio_calls import RatioOf
 
 _TIMES = 1 << 24  # child of a call's key, behind all candidates
 
@@ -33,11 +33,10 @@ class _Search(NamedTuple):
     index: jax.Array
 
 
-def first_arrival(
-    key, q: DiagGaussian, p: DiagGaussian, n_candidates: jax.Array, bound: jax.Array, ordered: bool
-) -> Arrival:
+def first_arrival(key, ratio_of: RatioOf, n_candidates: jax.Array, bound: jax.Array, ordered: bool) -> Arrival:
     """The winner among at most n_candidates (int32 []) candidates, log q/p <= bound nats (inf: all are looked at).
 
+    ratio_of: log q/p of a candidate by its number.
     ordered: v_i = N / (N - i), which makes T / N the order statistics of N exponentials; otherwise v_i = 1.
     """
 
@@ -50,7 +49,7 @@ def first_arrival(
         if ordered:
             gaps *= n_candidates / jnp.maximum(n_candidates - indices, 1)
         times = s.time + jnp.cumsum(gaps)
-        ratios = jax.vmap(lambda i: jnp.sum(log_ratio(candidate(key, p, i), q, p)))(indices)
+        ratios = jax.vmap(ratio_of)(indices)
         scores = jnp.where(indices < n_candidates, jnp.log(times) - ratios, jnp.inf)
         winner = jnp.argmin(scores)
         better = scores[winner] < s.score
@@ -58,6 +57,7 @@ def first_arrival(
         kept = jax.tree.map(lambda a, b: jnp.where(better, a, b), new, (s.score, s.ratio, s.index))
         return _Search(s.start + CANDIDATES_AT_ONCE, times[-1], *kept)
 
-    first = _Search(jnp.int32(0), jnp.float32(0.0), jnp.float32(jnp.inf), jnp.float32(0.0), jnp.int32(0))
+    worst = jnp.where(n_candidates > 0, -jnp.inf, 0.0).astype(jnp.float32)  # stays where q is 0 at every candidate
+    first = _Search(jnp.int32(0), jnp.float32(0.0), jnp.float32(jnp.inf), worst, jnp.int32(0))
     end = jax.lax.while_loop(more, look, first)
     return Arrival(end.index, end.ratio, jnp.log(end.time) - bound >= end.score)

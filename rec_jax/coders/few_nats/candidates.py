@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 
 from rec_jax.coders import draws
-from rec_jax.coders.one_index import OneIndexCoder
+from rec_jax.coders.few_nats.ratio_calls import RatioCoder, RatioOf
 from rec_jax.core.errors import ConfigError
-from rec_jax.core.gaussian import DiagGaussian
+from rec_jax.core.gaussian import DiagGaussian, log_ratio
 from rec_jax.core.units import nats_to_bits
 from rec_jax.exact.threefry import Key
 
@@ -21,8 +21,13 @@ def candidate(key: Key, p: DiagGaussian, index: jax.Array) -> jax.Array:
     return p.loc + p.scale * draws.normal(draws.child(key, index), p.loc.shape)
 
 
+def gaussian_ratios(key: Key, q: DiagGaussian, p: DiagGaussian) -> RatioOf:
+    """log q/p of `candidate` by its number."""
+    return lambda index: jnp.sum(log_ratio(candidate(key, p, index), q, p))
+
+
 @dataclass(frozen=True)
-class CandidatesCoder(OneIndexCoder):
+class CandidatesCoder(RatioCoder):
     """A coder of any target of at most max_nats that looks at exp(KL (1 + epsilon) + extra_nats) candidates."""
 
     epsilon: float

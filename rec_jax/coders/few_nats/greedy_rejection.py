@@ -51,6 +51,9 @@ class GreedyRejectionCoder(PoissonCoder):
         if self.split is not None:
             raise ConfigError(f"coder.split={self.split!r}: None here, GreedySplittingCoder has dyadic and sample")
 
+    def search(self, key, ratio_of, kl_nats, bound):
+        raise ConfigError("greedy_rejection integrates q/p, so it needs Gaussians; poisson takes a log_ratio")
+
     @functools.partial(jax.jit, static_argnums=0)
     def _encode(self, key, q, p):
         p_one = one_dim(p)

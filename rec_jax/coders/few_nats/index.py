@@ -17,10 +17,11 @@ import jax.numpy as jnp
 
 from rec_jax.coders import draws
 from rec_jax.coders.base import Info
-from rec_jax.coders.few_nats.candidates import CANDIDATES_AT_ONCE, CandidatesCoder, candidate
+from rec_jax.coders.few_nats.candidates import CANDIDATES_AT_ONCE, CandidatesCoder, candidate, gaussian_ratios
+from rec_jax.coders.few_nats.ratio_calls import RatioOf
 from rec_jax.coders.one_index import IndexCode
 from rec_jax.core.errors import ConfigError
-from rec_jax.core.gaussian import DiagGaussian, kl_nats, log_ratio
+from rec_jax.core.gaussian import kl_nats
 from rec_jax.entropy.tables import UniformTable
 
 _NOISE = 1 << 24  # child of the key, behind all candidates: what the sender alone draws
@@ -50,23 +51,28 @@ class IndexCoder(CandidatesCoder):
 
     @functools.partial(jax.jit, static_argnums=0)
     def _encode(self, key, q, p):
-        kl = jnp.sum(kl_nats(q, p))
-        exponent, overflow = self._exponent(kl, jnp.minimum(self.extra_nats, kl))
-        index, ratio = self._search(key, q, p, exponent)
-        return IndexCode(jnp.where(overflow, -1, exponent), index), Info(kl, ratio, overflow)
+        return self.search(key, gaussian_ratios(key, q, p), jnp.sum(kl_nats(q, p)), jnp.float32(jnp.inf))
+
+    def search(self, key, ratio_of, kl_nats, bound):
+        exponent, overflow = self._exponent(kl_nats, jnp.minimum(self.extra_nats, kl_nats))
+        index, ratio = self._choose(key, ratio_of, exponent)
+        return IndexCode(jnp.where(overflow, -1, exponent), index), Info(kl_nats, ratio, overflow)
+
+    def index_of(self, code):
+        return code.index
 
     @functools.partial(jax.jit, static_argnums=0)
     def decode_call(self, key, p, code):
         return candidate(key, p, code.index)
 
-    def _search(self, key, q: DiagGaussian, p: DiagGaussian, exponent):
+    def _choose(self, key, ratio_of: RatioOf, exponent):
         """(index, log q/p) of the chosen one of 2^exponent candidates, a chunk at a time."""
         n_candidates = jnp.left_shift(jnp.int32(1), exponent)
 
         def look(state):
             start, best_score, best_ratio, best_index = state
             indices = start + jnp.arange(CANDIDATES_AT_ONCE)
-            ratios = jax.vmap(lambda i: jnp.sum(log_ratio(candidate(key, p, i), q, p)))(indices)
+            ratios = jax.vmap(ratio_of)(indices)
             scores = ratios
             if self.selection == "sampled":
                 scores += draws.gumbel(draws.child(draws.child(key, _NOISE), start), indices.shape)

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 from rec_jax.coders.base import Info
 from rec_jax.coders.density_ratio import max_log_ratio
 from rec_jax.coders.few_nats.arrivals import first_arrival
-from rec_jax.coders.few_nats.candidates import CandidatesCoder, candidate
+from rec_jax.coders.few_nats.candidates import CandidatesCoder, candidate, gaussian_ratios
 from rec_jax.coders.one_index import zipf_code, zipf_index, zipf_table
 from rec_jax.core.errors import ConfigError
 from rec_jax.core.gaussian import kl_nats, standardise
@@ -46,11 +46,16 @@ class OrderedCoder(CandidatesCoder):
 
     @functools.partial(jax.jit, static_argnums=0)
     def _encode(self, key, q, p):
-        kl = jnp.sum(kl_nats(q, p))
-        exponent, overflow = self._exponent(kl, self.extra_nats)
         bound = jnp.sum(max_log_ratio(standardise(q, p)))
-        found = first_arrival(key, q, p, jnp.left_shift(jnp.int32(1), exponent), bound, ordered=True)
-        return zipf_code(found.index, overflow), Info(kl, found.log_ratio, overflow)
+        return self.search(key, gaussian_ratios(key, q, p), jnp.sum(kl_nats(q, p)), bound)
+
+    def search(self, key, ratio_of, kl_nats, bound):
+        exponent, overflow = self._exponent(kl_nats, self.extra_nats)
+        found = first_arrival(key, ratio_of, jnp.left_shift(jnp.int32(1), exponent), bound, ordered=True)
+        return zipf_code(found.index, overflow), Info(kl_nats, found.log_ratio, overflow)
+
+    def index_of(self, code):
+        return zipf_index(code)
 
     @functools.partial(jax.jit, static_argnums=0)
     def decode_call(self, key, p, code):

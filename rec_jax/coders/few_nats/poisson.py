@@ -20,8 +20,9 @@ import jax.numpy as jnp
 from rec_jax.coders.base import Info
 from rec_jax.coders.density_ratio import max_log_ratio
 from rec_jax.coders.few_nats.arrivals import first_arrival
-from rec_jax.coders.few_nats.candidates import candidate
-from rec_jax.coders.one_index import OneIndexCoder, check_bound, zipf_code, zipf_index, zipf_table
+from rec_jax.coders.few_nats.candidates import candidate, gaussian_ratios
+from rec_jax.coders.few_nats.ratio_calls import RatioCoder
+from rec_jax.coders.one_index import check_bound, zipf_code, zipf_index, zipf_table
 from rec_jax.core.gaussian import kl_nats, standardise
 from rec_jax.core.units import nats_to_bits
 
@@ -29,7 +30,7 @@ MAX_NATS = 10.0
 
 
 @dataclass(frozen=True)
-class PoissonCoder(OneIndexCoder):
+class PoissonCoder(RatioCoder):
     """See the module's docstring. expected_kl_nats: shared guess of the KL; a wrong one costs bits, never exactness."""
 
     expected_kl_nats: float = 6.0
@@ -58,11 +59,17 @@ class PoissonCoder(OneIndexCoder):
     @functools.partial(jax.jit, static_argnums=0)
     def _encode(self, key, q, p):
         bound = jnp.sum(max_log_ratio(standardise(q, p)))
+        return self.search(key, gaussian_ratios(key, q, p), jnp.sum(kl_nats(q, p)), bound)
+
+    def search(self, key, ratio_of, kl_nats, bound):
         outside = ~(bound <= self.max_nats)
         n_candidates = jnp.where(outside, 0, 1 << self.max_exponent)
-        found = first_arrival(key, q, p, n_candidates, bound, ordered=False)
+        found = first_arrival(key, ratio_of, n_candidates, bound, ordered=False)
         overflow = outside | ~found.certain
-        return zipf_code(found.index, overflow), Info(jnp.sum(kl_nats(q, p)), found.log_ratio, overflow)
+        return zipf_code(found.index, overflow), Info(kl_nats, found.log_ratio, overflow)
+
+    def index_of(self, code):
+        return zipf_index(code)
 
     @functools.partial(jax.jit, static_argnums=0)
     def decode_call(self, key, p, code):

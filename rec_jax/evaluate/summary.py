@@ -1,0 +1,89 @@
+"""What the rows of an evaluation come to: means with their errors, and what judges the coder."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from rec_jax.codec.container import LOSSLESS
+from rec_jax.core.estimates import Estimate, ratio
+from rec_jax.core.files import write_bytes_atomic
+
+RATES = ("elbo", "kl", "ideal_residual", "index", "side", "pixel", "header", "file")
+
+
+class Summary(NamedTuple):
+    """Means over the images, in bits per dimension, and what judges the coder; errors are one standard error."""
+
+    n_images: int
+    rates_bpd: dict[str, float]  # RATES
+    errors_bpd: dict[str, float | None]  # of them; None of a single image, as below
+    coder_loss: float | None  # (file - header - ELBO) / KL of the images that were not stored (docs/NOTATION.md)
+    coder_loss_error: float | None
+    over_elbo: float  # file / ELBO - 1
+    over_elbo_error: float | None
+    encode_s: float  # per image
+    decode_s: float
+    n_stored: int  # images that took stored mode
+
+
+def summarise(rows: Sequence[dict[str, Any]]) -> Summary:
+    """Means over rows, weighted by their dimensions; the coder loss is of the images that were coded, not stored."""
+    coded = [row for row in rows if row["kind"] == LOSSLESS]
+    bits = {name: _bits(rows, name) for name in RATES}
+    rates = {name: ratio(value, _dims(rows)) for name, value in bits.items()}
+    loss, over = _coder_loss(coded), ratio(bits["file"] - bits["elbo"], bits["elbo"])
+    return Summary(
+        n_images=len(rows),
+        rates_bpd={name: rate.value for name, rate in rates.items()},
+        errors_bpd={name: rate.error for name, rate in rates.items()},
+        coder_loss=loss and loss.value,
+        coder_loss_error=loss and loss.error,
+        over_elbo=over.value,
+        over_elbo_error=over.error,
+        encode_s=float(np.mean([row["encode_s"] for row in rows])),
+        decode_s=float(np.mean([row["decode_s"] for row in rows])),
+        n_stored=len(rows) - len(coded),
+    )
+
+
+def _bits(rows: Sequence[dict[str, Any]], name: str) -> np.ndarray:
+    return np.array([row[f"{name}_bpd"] for row in rows], np.float64) * _dims(rows)
+
+
+def _dims(rows: Sequence[dict[str, Any]]) -> np.ndarray:
+    return np.array([row["n_dims"] for row in rows], np.float64)
+
+
+def _coder_loss(rows: Sequence[dict[str, Any]]) -> Estimate | None:
+    """None where no image was coded, or by a model without latents."""
+    if not rows or not (kl_bits := _bits(rows, "kl")).any():
+        return None
+    return ratio(_bits(rows, "file") - _bits(rows, "header") - _bits(rows, "elbo"), kl_bits)
+
+
+def format_summary(summary: Summary) -> str:
+    """The lines that `launch.py --mode=evaluate` prints."""
+    rates = {name: Estimate(rate, summary.errors_bpd[name]) for name, rate in summary.rates_bpd.items()}
+    loss = "not run"
+    if summary.coder_loss is not None:
+        loss = f"{Estimate(summary.coder_loss, summary.coder_loss_error).text(1, 100)} % of KL"
+    over = Estimate(summary.over_elbo, summary.over_elbo_error)
+    lines = [
+        f"{summary.n_images} images, every file written, read back and decoded to the exact pixels",
+        "bits per dimension: " + ", ".join(f"{name.replace('_', ' ')} {rates[name].text(4)}" for name in RATES),
+        f"coder loss {loss}, file {over.text(1, 100)} % over the ELBO",
+        f"{summary.encode_s:.3f} s to encode, {summary.decode_s:.3f} s to decode an image",
+    ]
+    if summary.n_images > 1:
+        lines.insert(3, "±: one standard error over the images, by the jackknife")
+    if summary.n_stored:
+        lines.append(f"{summary.n_stored} images took stored mode; the coder loss is of the others")
+    return "\n".join(lines)
+
+
+def write_summary(path: Path, summary: Summary) -> None:
+    """The summary as JSON beside its rows."""
+    write_bytes_atomic(path, (json.dumps(summary._asdict(), indent=1) + "\n").encode())

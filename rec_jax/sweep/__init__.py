@@ -1,0 +1,1 @@
+"""Floor 5: one experiment under many settings, shared by processes, and what they came to."""
