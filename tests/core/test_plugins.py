@@ -118,7 +118,7 @@ def test_coders_are_made_of_the_other_options(imported):
         (dict(likelihood="users_own:Plain"), "'users_own:Plain' is no dataclass"),
         (
             dict(likelihood="users_own:Nothing"),
-            "lacks .*init, n_outputs, phases, reads, rows; rec_jax.models.likelihoods",
+            "lacks .*init, n_components, n_outputs, parts, phases, reads, rows; rec_jax.models.likelihoods",
         ),
         (dict(likelihood="users_own:Own", widht=3), "model.widht is no field of model.kind='resnet_vae'; it has"),
         (dict(kind="users_own:Own"), "lacks empty_params, encoder_only, group_params, groups"),
