@@ -16,10 +16,17 @@ def get_config(argument: str = "") -> ConfigDict:
             preset="default",  # of our best coder
             n_samples=24,  # images of a column that are drawn one by one
             irec=dict(kind="beam_search", omega=3.0, epsilon=0.2, n_beams=20, block_size=1000),  # the paper's lossless
-            cifar10=_column(name="cifar10", models="cifar10-small"),
-            imagenet32=_column(name="tiny_imagenet32", split="validation", models="tiny-imagenet32-small"),
+            cifar10=_column(name="cifar10", models="cifar10-small", phases="cifar10"),
+            imagenet32=_column(
+                name="tiny_imagenet32", split="validation", models="tiny-imagenet32-small", phases="tiny-imagenet32"
+            ),
             kodak=_column(
-                name="kodak", split_train="", n_learned=24, crop=256, models="photos-small,tiny-imagenet32-small"
+                name="kodak",
+                split_train="",
+                n_learned=24,
+                crop=256,
+                models="photos-small,tiny-imagenet32-small",
+                phases="photos",
             ),
         )
     )
@@ -39,13 +46,16 @@ def _column(**changes) -> dict:
     split_train: the images that iREC's numbers of steps are learned on; '' takes embedded ones.
     n_classical, n_learned: the first so many images; 0: all.  crop: side of the centre crops that iREC and HiLLoC
     code instead of whole images; 0: whole ones.  models: names or paths, joined by commas, the main one first.
+    phases: name or path of a model without latents.
     """
     column = dict(kind="tfds", name="", split="test", split_train="train", patch=0)
-    return column | dict(n_classical=0, n_learned=500, crop=0, models="") | changes
+    return column | dict(n_classical=0, n_learned=500, crop=0, models="", phases="") | changes
 
 
 def _shrink(config: ConfigDict) -> None:
-    few = dict(kind="embedded", name="photographs", split="test", split_train="train", models="cifar10-small")
+    few = dict(
+        kind="embedded", name="photographs", split="test", split_train="train", models="cifar10-small", phases="cifar10"
+    )
     config.cifar10.update(few | dict(patch=32, n_classical=4, n_learned=4))
     config.imagenet32.update(few | dict(patch=32, n_classical=2, n_learned=2))
     config.kodak.update(few | dict(patch=64, n_classical=2, n_learned=2, crop=32))

@@ -65,6 +65,13 @@ class Column:
             raise ConfigError(f"config.{self.id}.models is empty; name a shipped model or a model file")
         return names
 
+    @property
+    def phases_model(self) -> str:
+        """Name or path of a model without latents; ConfigError if there is none."""
+        if not self.options["phases"]:
+            raise ConfigError(f"config.{self.id}.phases is empty; name a shipped model or a model file")
+        return self.options["phases"]
+
     @functools.cached_property
     def data(self) -> str:
         """What the images are called wherever a number of them appears, and how many are missing of a known set."""
