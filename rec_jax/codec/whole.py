@@ -30,7 +30,7 @@ METHOD = NO_PRESET << 4  # in a header
 _PIXELS_AT_ONCE = 1 << 14  # of several pictures: 16 of 32x32
 _SURELY_TRIED = 1 << 16  # pixels, up to which a picture is coded without a look
 _CROP, _N_CROPS = 48, 8  # looked at: their side and number, which 3 does not divide
-_HOPEFUL = 1.06  # of the bits of a classical format; the ratio in crops is that in the whole picture within 0.02
+_HOPEFUL = 1.06  # of the bits of a classical format; the ratio in crops is that in the whole picture within 0.03
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
