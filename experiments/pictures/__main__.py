@@ -4,8 +4,8 @@ python -m experiments.pictures [--only synthetic,processes] [--quick] [--again] 
 
 synthetic: pictures that no camera took, from 1x1 to 4000x3000, against lossless WebP (method 6, quality 100; of large
 noise quality 75) or, of 16 bits, PNG; ends with exit code 1 if a file is more than 64 bytes larger.
-processes: PICTUREs, an embedded photograph mirrored to sizes up to 4000x3000, and drawings, each compressed and
-decompressed by new processes.
+processes: PICTUREs, an embedded photograph enlarged, with noise, to sizes up to 4000x3000, and drawings, each
+compressed and decompressed by new processes.
 
 Prints as it goes and appends to runs/pictures/rows.jsonl; a run that was stopped goes on where it was.
 """

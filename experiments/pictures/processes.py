@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from PIL import Image
 
-from experiments.bench.sizes import photograph_of_size
 from experiments.cases import Row
 from experiments.pictures.synthetic import SYNTHETIC
 from rec_jax.codec.image_io import read_image, write_png
 from rec_jax.core.errors import BitstreamMismatch
 from rec_jax.core.rows import program_key
+from rec_jax.data.embedded import read_photograph
 
 PHOTOGRAPHS = ((32, 32), (512, 768), (1000, 1500), (1500, 2000), (3000, 4000))  # height, width
 DRAWINGS = ("flat 4000x3000", "text 384x256", "noise 2000x1500", "screenshot 4000x3000")
@@ -69,11 +70,18 @@ class ProcessCase(NamedTuple):
         if self.title in SYNTHETIC:
             return SYNTHETIC[self.title]()
         width, height = map(int, self.title.split()[-1].split("x"))
-        return photograph_of_size(height, width)
+        return enlarged_photograph(height, width)
+
+
+def enlarged_photograph(height: int, width: int) -> np.ndarray:
+    """An embedded photograph at another size, with noise, so that it is not too smooth and nothing repeats."""
+    picture = Image.fromarray(read_photograph("coffee")).resize((width, height), Image.Resampling.LANCZOS)
+    noise = np.random.default_rng(0).normal(0.0, 3.0, (height, width, 3))
+    return (np.asarray(picture) + noise).round().clip(0, 255).astype(np.uint8)
 
 
 def process_cases(paths: list[str], n_calls: int, quick: bool) -> list[ProcessCase]:
-    """Pictures given, and an embedded photograph mirrored to growing sizes; drawings."""
+    """Pictures given, and an embedded photograph enlarged to growing sizes; drawings."""
     sizes, drawings = (PHOTOGRAPHS[:1], ()) if quick else (PHOTOGRAPHS, DRAWINGS)
     cases = [ProcessCase(Path(path).name, path, n_calls) for path in paths]
     cases += [ProcessCase(f"photograph {w}x{h}", "", n_calls if h * w < 1 << 20 else 1) for h, w in sizes]

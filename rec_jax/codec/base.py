@@ -14,7 +14,8 @@ from rec_jax.codec.package import Package
 from rec_jax.core.errors import CoderOverflow, WrongModel
 from rec_jax.core.progress import Progress
 
-_CLEARLY = 0.95  # of what a classical format takes quickly: then it is not tried slowly
+# Of what a classical format takes quickly: then it is not tried slowly. Of small pictures the quick one is worse.
+_CLEARLY, _CLEARLY_SMALL, _SMALL_PIXELS = 0.95, 0.85, 1 << 16
 
 
 class Encoded(NamedTuple):
@@ -121,7 +122,8 @@ class FileCodec(abc.ABC):
             embedded = container.pack_stored(image)
         else:
             quick = quick_embedded(image)
-            if encoded is not None and len(encoded.blob) <= _CLEARLY * len(quick[1]):
+            clearly = _CLEARLY_SMALL if image.shape[0] * image.shape[1] <= _SMALL_PIXELS else _CLEARLY
+            if encoded is not None and len(encoded.blob) <= clearly * len(quick[1]):
                 return encoded
             embedded = pack_embedded(image, quick)
         if encoded is not None and len(encoded.blob) <= len(embedded):

@@ -5,13 +5,13 @@ A part's numbers are the same whoever computes them and when (models/likelihoods
 
 import collections
 import math
-import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from rec_jax.core.processors import n_processors
 from rec_jax.core.units import nats_to_bits
 from rec_jax.exact.arithmetic import shift
 from rec_jax.exact.mixture import Components, IntegerMixtures, components
@@ -72,7 +72,7 @@ def laws_ahead(picture: Picture) -> Iterator[tuple[Phase, Laws]]:
             yield phase, block.laws([block.fill(part) for part in likelihood.parts(phase)])
         return
     waiting: collections.deque[tuple[_Block, list[Future]]] = collections.deque()  # of phases[i], phases[i + 1], ...
-    with ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(_MOST_THREADS, n_processors())) as pool:
         for i, phase in enumerate(phases):
             for j in range(i + len(waiting), min(i + 1 + _AHEAD, len(phases))):
                 if not picture.known and any(likelihood.reads(phases[j], phases[k]) for k in range(i, j)):

@@ -9,7 +9,7 @@ from PIL import Image
 from rec_jax.core.errors import CorruptFile
 
 QUICK = (4, 75)  # method and quality: 1 us a pixel
-SMALL_PIXELS = 2**16  # up to which everything is tried
+SMALL_PIXELS = 2**16  # up to which all methods are tried, and far below it the slowest setting too
 FEW_BYTES = 64  # a large picture that takes no more is done
 # Method 6 at quality 100 takes about 2 us a pixel and 20 us a byte, 11 s for a photograph of 0.4 megapixels, of which
 # it saves 1%; of some drawings it saves half. So it is tried where there is at most half a byte a pixel, and not longer
@@ -30,10 +30,11 @@ def smallest(planes: np.ndarray, quick: bytes | None = None) -> bytes | None:
     """
     best = quick or pack(planes, *QUICK)
     n_pixels = planes.shape[0] * planes.shape[1]
-    if n_pixels <= SMALL_PIXELS:
-        return _least(planes, [(0, 100), *((method, 75) for method in range(7)), _SLOWEST], best)
-    best = _least(planes, [(0, 100), (6, 75)], best)
-    if best is None or len(best) <= FEW_BYTES or len(best) > _SLOWEST_BYTES_PER_PIXEL * n_pixels:
+    methods = range(7) if n_pixels <= SMALL_PIXELS else (6,)
+    best = _least(planes, [(0, 100), *((method, 75) for method in methods)], best)
+    if best is None or (len(best) <= FEW_BYTES and n_pixels > SMALL_PIXELS):
+        return best
+    if len(best) > _SLOWEST_BYTES_PER_PIXEL * n_pixels and n_pixels > SMALL_PIXELS // 8:
         return best
     if 2e-6 * n_pixels + 2e-5 * len(best) > _SLOWEST_S:
         return best

@@ -14,7 +14,8 @@ from rec_jax.codec import base, container, pixel_laws, whole
 from rec_jax.codec.whole import METHOD
 from rec_jax.core.errors import ConfigError, CorruptFile, WrongModel
 from rec_jax.entropy import side_by_side
-from rec_jax.evaluate.compression import compress_images, summarise
+from rec_jax.evaluate.compression import compress_images
+from rec_jax.evaluate.summary import summarise
 from rec_jax.models.likelihoods import phases_grid
 from rec_jax.models.likelihoods.phases import Phases
 
