@@ -36,7 +36,7 @@ class Phases:
         def measure(path, stamp, progress):
             compress_images(codec, images, path, batch_size=1, seed=self.seed, stamp=stamp, progress=progress)
 
-        yield Job(cell, measure)
+        return iter([Job(cell, measure)])
 
     def rates(self, rows: Sequence[dict[str, Any]]) -> dict[str, float]:
         """Bits per dimension of whole files."""

@@ -30,7 +30,7 @@ def measured(model, tmp_path_factory):
     words += ["--config.cifar10.n_learned=2", "--config.imagenet32.kind=tfds", "--config.kodak.models=absent"]
     words += [
         "--config.cifar10.n_classical=2",
-        "--only=cifar10/png,cifar10/hilloc,cifar10/rec,cifar10/elbo,imagenet32,kodak/rec",
+        "--only=cifar10/png,cifar10/hilloc,cifar10/rec,cifar10/phases,cifar10/elbo,imagenet32,kodak/rec",
     ]
     assert table1.main(words) == 0
     return workdir, words
@@ -50,16 +50,17 @@ def test_a_run_writes_the_table(measured):
     workdir, _ = measured
     table = json.loads((workdir / "table1.json").read_text())
     rows = {row["id"]: row["cells"] for row in table["rows"]}
-    for row in ("png", "hilloc", "rec", "elbo"):
+    for row in ("png", "hilloc", "rec", "phases", "elbo"):
         (found,) = rows[row]["cifar10"]["measured"]
         assert found["n_images"] == 2 and found["stand_in"] == "stand-in, not CIFAR10"
         assert found["command"].endswith(f"--only=cifar10/{row}") and "--data_dir=DIR" in found["command"]
         assert found["git"] and found["device"] and found["date"]
-    rates = {row: rows[row]["cifar10"]["measured"][0]["bpd"] for row in ("hilloc", "rec", "elbo")}
+    rates = {row: rows[row]["cifar10"]["measured"][0]["bpd"] for row in ("hilloc", "rec", "phases", "elbo")}
+    assert rates["phases"]["single"] < 4.5  # the model that ships
     assert rates["rec"]["single"] < rates["elbo"]["bound"] < rates["hilloc"]["single"]
     assert rates["rec"]["single"] == pytest.approx(8.0, abs=0.1)
     assert rates["hilloc"]["asymptotic"] == pytest.approx(rates["elbo"]["bound"], rel=0.1)
-    assert len(table["images"]["cifar10"]) == 2 and len(table["images"]["cifar10"][0]["bpd"]) == 4
+    assert len(table["images"]["cifar10"]) == 2 and len(table["images"]["cifar10"][0]["bpd"]) == 5
     whats = " ".join(check["what"] for check in table["checks"])
     assert table["coder_losses"][0]["n_stored"] == 2 and "coder loss" not in whats  # stored files judge no coder
     assert "HiLLoC's single image (random start)" in whats and "peak memory" in whats
@@ -259,7 +260,7 @@ def test_only_names_columns_rows_and_pairs():
     rows, columns = make_rows(QUICK), list(make_columns(QUICK, "", ""))
     pairs = [(row.id, column.id) for row, column in chosen("png,kodak/rec", rows, columns)]
     assert pairs == [("png", "cifar10"), ("png", "imagenet32"), ("png", "kodak"), ("rec", "kodak")]
-    assert len(chosen("", rows, columns)) == 33 and len(chosen("kodak", rows, columns)) == 11
+    assert len(chosen("", rows, columns)) == 36 and len(chosen("kodak", rows, columns)) == 12
     with pytest.raises(ConfigError, match="--only=nonsense: have cifar10, .*png"):
         chosen("nonsense", rows, columns)
 

@@ -35,12 +35,19 @@ def test_columns_know_whether_they_are_what_the_heading_says(tmp_path):
     assert all(column.stand_in for column in make_columns(QUICK, "", ""))
 
 
+def method(row_id):
+    """Of a row."""
+    return {row.id: row.method for row in make_rows(QUICK)}[row_id]
+
+
 def test_other_images_never_share_rows():
     a, b = quick_column().classical_images(), quick_column(patch=64).classical_images()
     assert a.digest == quick_column(n_classical=2).classical_images().digest != b.digest
     assert quick_column(crop=16).cropped_images().digest not in (a.digest, quick_column(crop=8).cropped_images().digest)
     with pytest.raises(ConfigError, match="cifar10.models is empty"):
-        make_rows(QUICK)[-2].method.jobs(quick_column(models=" ,"))
+        method("rec").jobs(quick_column(models=" ,"))
+    with pytest.raises(ConfigError, match="cifar10.phases is empty"):
+        method("phases").jobs(quick_column(phases=""))
     with pytest.raises(RecError):
         quick_column(kind="nonsense").classical_images()
 
