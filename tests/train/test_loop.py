@@ -4,7 +4,9 @@ import jax
 import numpy as np
 import pytest
 
+from configs.base import choose_phases
 from rec_jax.core.errors import ConfigError, MissingFile, TrainingDiverged
+from rec_jax.data.embedded import embedded_patches
 from rec_jax.train.checkpoint import Checkpoints, restore_params
 from rec_jax.train.loop import train
 from rec_jax.train.saved_config import read_config
@@ -134,3 +136,19 @@ def test_bfloat16_and_scanned_blocks_train_too(finished, tmp_path):
     assert all(leaf.dtype == np.float32 for leaf in jax.tree.leaves(state.params))
     exact = rows_without_clock(finished[0])[0]["elbo_bpd"]
     assert rows_without_clock(tmp_path)[0]["elbo_bpd"] == pytest.approx(exact, rel=0.02)
+
+
+def test_a_model_by_phases_learns_and_its_bases_stay(tmp_path):
+    config = choose_phases(tiny_config())
+    with config.unlocked():
+        config.model.update(dict(widths=(6,), spatial=(0,), n_pointwise=0, window=3, n_components=2))
+    config.train.update(dict(n_steps=20, log_every=20, save_every=40, warmup_steps=1, cosine_steps=400))
+    images = embedded_patches("train", 32).array()[:40, :2, :2].copy()
+    early = train(config, tmp_path, images).params["likelihood"]["sets"]["0"]
+    config.train.n_steps = 40
+    late = train(config, tmp_path, images).params["likelihood"]["sets"]["0"]
+    first, last = (row["elbo_bpd"] for row in rows_without_clock(tmp_path))
+    assert last < first - 0.1
+    for kind, network in late.items():
+        assert_equal_trees(network["base"], early[kind]["base"])
+        assert np.abs(network["first"]["w"] - early[kind]["first"]["w"]).max() > 1e-3
