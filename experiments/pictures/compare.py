@@ -10,6 +10,7 @@ from experiments.cases import Row
 from experiments.pictures.synthetic import SYNTHETIC
 from experiments.timing import timed
 from rec_jax.codec import container, decode, load_codec
+from rec_jax.codec.defaults import default_model
 from rec_jax.codec.fallback import KIND_NAMES
 from rec_jax.codec.png import png_bytes
 from rec_jax.core.errors import BitstreamMismatch
@@ -32,7 +33,7 @@ class CompareCase(NamedTuple):
     def measure(self) -> Row:
         """Sizes in bytes and seconds of compressing in this process; BitstreamMismatch if other pixels come back."""
         image = SYNTHETIC[self.title]()
-        codec = load_codec("cifar10" if max(image.shape[:2]) <= 32 else "photos")
+        codec = load_codec(default_model(image))
         codec.compress(read_photograph("coffee")[:16, :16])  # what is read once is read
         seconds, blob = timed(codec.compress, image)
         if not np.array_equal(decode(blob), image):
