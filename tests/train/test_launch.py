@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 import launch
+from rec_jax.codec import calibrate
 from rec_jax.codec.model_file import read_model_file, write_model_file
 from rec_jax.codec.package import open_package
 from rec_jax.core.config_values import with_tuples
@@ -24,17 +25,24 @@ ROOT = Path(launch.__file__).parent
 
 
 @pytest.fixture
-def config():
-    """tiny_config on the embedded photographs."""
+def config(monkeypatch):
+    """tiny_config on the embedded photographs, few of which teach the coder."""
+    monkeypatch.setattr(calibrate, "N_IMAGES", 16)
     config = tiny_config(n_steps=2, save_every=2, log_every=1, evaluate_every=2, evaluate_images=4)
     config.data.update(dict(kind="embedded", name="photographs", patch=16, patch_test=32))
     config.coder.update(dict(n_beams=2))
     config.evaluate.update(dict(n_images=2, batch_size=2))
+    config.train.n_pictures = 0
     return config
 
 
 def test_train_then_export(config, tmp_path, capsys):
+    config.train.n_pictures = 2
     launch.train(config, tmp_path)
+    assert {path.name for path in (tmp_path / "pictures").iterdir()} == {
+        "samples-0000002.png",
+        "reconstructions-0000002.png",
+    }
     launch.export(config, tmp_path, tmp_path / "model.safetensors")
     assert "model id" in capsys.readouterr().out
     model = read_model_file(tmp_path / "model.safetensors")
