@@ -2,7 +2,8 @@
 
 import argparse
 import json
-from collections.abc import Collection, Sequence
+import sys
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -51,6 +52,13 @@ def run_cases(cases: Sequence[Case], path: Path, again: bool = False) -> dict[st
             log.append({"id": case_id, **row, **stamp()})
             print("    " + case.line(row), flush=True)
     return failures
+
+
+def exit_code(program: str, failures: Mapping[str, str]) -> int:
+    """1 if there are failures, each told in a line on stderr, else 0."""
+    for title, reason in failures.items():
+        print(f"{program}: {title}: {reason}", file=sys.stderr)
+    return int(bool(failures))
 
 
 def rows_of(cases: Sequence[Case], path: Path) -> list[Row | None]:

@@ -20,7 +20,7 @@ from experiments.bench.command import command_case
 from experiments.bench.history import history_lines
 from experiments.bench.network import network_cases
 from experiments.bench.sizes import size_cases
-from experiments.cases import Case, rows_of, run_cases, split_names
+from experiments.cases import Case, exit_code, rows_of, run_cases, split_names
 from experiments.coders.cells import bench_cells
 from experiments.coders.report import DEFINITIONS, markdown_table
 from rec_jax.core.errors import RecError
@@ -51,10 +51,8 @@ def main(argv: list[str] | None = None) -> int:
     except (RecError, OSError) as error:
         print(f"bench: {one_line(error)}", file=sys.stderr)
         return 1
-    for title, reason in failures.items():
-        print(f"bench: {title}: {reason}", file=sys.stderr)
     print(f"written: {path}")
-    return int(bool(failures))
+    return exit_code("bench", failures)
 
 
 def part_cases(part: str, model: str, quick: bool) -> Sequence[Case]:

@@ -14,7 +14,7 @@ import contextlib
 import sys
 from pathlib import Path
 
-from experiments.cases import rows_of, run_cases, split_names
+from experiments.cases import exit_code, rows_of, run_cases, split_names
 from experiments.coders.cells import GROUPS, all_cells, quick_cells
 from experiments.coders.posteriors import posterior_targets
 from experiments.progress import stage
@@ -42,9 +42,7 @@ def main(argv: list[str] | None = None) -> int:
     except (RecError, OSError) as error:
         print(f"sweep_coders: {one_line(error)}", file=sys.stderr)
         return 1
-    for name, reason in failures.items():
-        print(f"sweep_coders: {name}: {reason}", file=sys.stderr)
-    return int(bool(failures))
+    return exit_code("sweep_coders", failures)
 
 
 def _command(arguments: argparse.Namespace) -> str:

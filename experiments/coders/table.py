@@ -11,7 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from experiments.cases import Row, rows_of, run_cases, split_names
+from experiments.cases import Row, exit_code, rows_of, run_cases, split_names
 from experiments.coders.cells import few_table_cells, layer_table_cells
 from experiments.coders.report import DEFINITIONS, markdown_table, where_lines
 from experiments.coders.targets import GAUSSIANS
@@ -57,9 +57,7 @@ def main(argv: list[str] | None = None) -> int:
     except (RecError, OSError) as error:
         print(f"coder_table: {one_line(error)}", file=sys.stderr)
         return 1
-    for name, reason in failures.items():
-        print(f"coder_table: {name}: {reason}", file=sys.stderr)
-    return int(bool(failures))
+    return exit_code("coder_table", failures)
 
 
 def table_text(name: str, rows: list[Row]) -> str:

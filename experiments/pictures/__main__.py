@@ -14,7 +14,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from experiments.cases import Case, rows_of, run_cases, split_names
+from experiments.cases import Case, exit_code, rows_of, run_cases, split_names
 from experiments.pictures.compare import MOST_BEHIND, CompareCase
 from experiments.pictures.processes import process_cases
 from experiments.pictures.synthetic import SYNTHETIC
@@ -34,10 +34,8 @@ def main(argv: list[str] | None = None) -> int:
         for case, row in zip(cases, rows_of(cases, path), strict=True):
             if row and part == "synthetic" and row["bytes"] > row["rival_bytes"] + MOST_BEHIND:
                 failures[case.title] = case.line(row)
-    for title, reason in failures.items():
-        print(f"pictures: {title}: {reason}", file=sys.stderr)
     print(f"written: {path}")
-    return int(bool(failures))
+    return exit_code("pictures", failures)
 
 
 def _cases(part: str, arguments: argparse.Namespace) -> list[Case]:

@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 from rec_jax.cli import codecs
-from rec_jax.cli.bulk.run import add_options, check_words, find_work, run_bulk
+from rec_jax.cli.bulk.run import add_options, find_work, one_or_many, run_bulk
 from rec_jax.cli.describe import embedded_format, sizes
 from rec_jax.cli.streams import deliver, report
 from rec_jax.codec import container
@@ -39,11 +39,7 @@ def add_parser(commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """One picture to one file, or many to a folder; the exit code."""
-    check_words(arguments)
-    if arguments.folder is None:
-        _run_one(arguments, *arguments.paths)
-        return 0
-    return _run_many(arguments)
+    return one_or_many(arguments, _run_one, _run_many)
 
 
 def _run_many(arguments: argparse.Namespace) -> int:

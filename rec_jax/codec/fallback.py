@@ -53,7 +53,7 @@ def smallest(image: np.ndarray, known: tuple[int, bytes] | None = None) -> tuple
     if not image.size:
         return raw(image)
     kind, payload = known or quick(image)
-    slower = webp.smallest(_planes(image), payload if kind == WEBP else None)
+    slower = _pack_webp(image, payload if kind == WEBP else None)
     best = _least([(kind, payload), raw(image), (WEBP, slower)])
     if len(best[1]) <= webp.FEW_BYTES and image.shape[0] * image.shape[1] > webp.SMALL_PIXELS:
         return best
@@ -118,8 +118,8 @@ def _planes_shape(shape: tuple[int, ...], dtype: np.dtype) -> tuple[int, ...]:
 # ---- WebP --------------------------------------------------------------------------------------------------------
 
 
-def _pack_webp(image: np.ndarray) -> bytes | None:
-    return webp.smallest(_planes(image))
+def _pack_webp(image: np.ndarray, known: bytes | None = None) -> bytes | None:
+    return webp.smallest(_planes(image), known)
 
 
 def _unpack_webp(payload: bytes, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:

@@ -50,7 +50,7 @@ def param_shapes(model: LatentModel) -> dict[str, Any]:
         return model.posterior(net, layer.params, hidden, layer.context)[0], None
 
     model.top_down(net, params, draw, 1, (side, side), contexts)
-    params["likelihood"] = model.likelihood.init(np.zeros((1, side, side, 3)), np)
+    params["likelihood"] = model.likelihood.init(np.zeros((1, 1, 1, 3)), np)
     return _shapes(params)
 
 

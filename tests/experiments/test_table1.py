@@ -212,15 +212,20 @@ def test_a_failing_cell_is_told_and_does_not_stop_the_others(tmp_path, capsys):
     assert "| Good | **1.00ˢ** (n=5) | – |" in main_table(table)
 
 
+def run_one(plan, method, workdir):
+    """How many cells failed of a row of one column, whose sizes `method` gives."""
+    row = Row("bad", "Bad", method=classical.Classical("bad", lambda: "made up", method))
+    jobs = plan_jobs(plan, [(row, quick_column())], "command", lambda line: None)
+    return run_jobs(plan, jobs, workdir, lambda line: None, lambda: None)
+
+
 def test_a_mistake_in_the_program_is_no_failed_cell(tmp_path):
     def mistaken(pixels):
         raise ValueError("not enough values to unpack")
 
-    row = Row("bad", "Bad", method=classical.Classical("bad", lambda: "made up", mistaken))
     plan = Plan(config={"n_samples": 2})
-    jobs = plan_jobs(plan, [(row, quick_column())], "command", lambda line: None)
     with pytest.raises(ValueError, match="unpack"):
-        run_jobs(plan, jobs, tmp_path, lambda line: None, lambda: None)
+        run_one(plan, mistaken, tmp_path)
     assert plan.not_run == {}
 
 
@@ -228,10 +233,8 @@ def test_what_a_classical_program_raises_is_a_failed_cell(tmp_path):
     def jpeg_xl(pixels):
         raise RuntimeError("JxlEncoderProcessOutput returned 1")
 
-    row = Row("bad", "Bad", method=classical.Classical("bad", lambda: "made up", jpeg_xl))
     plan = Plan(config={"n_samples": 2})
-    jobs = plan_jobs(plan, [(row, quick_column())], "command", lambda line: None)
-    assert run_jobs(plan, jobs, tmp_path, lambda line: None, lambda: None) == 1
+    assert run_one(plan, jpeg_xl, tmp_path) == 1
     assert plan.not_run == {"cifar10/bad": "failed: made up: JxlEncoderProcessOutput returned 1"}
 
 

@@ -16,6 +16,7 @@ from rec_jax.models.exact_params import check_stored, exact_params, float_params
 from rec_jax.models.float_conv import convolve, convolve_plain
 from rec_jax.models.float_net import FloatNet
 from rec_jax.models.likelihoods import phases_grid as module
+from rec_jax.models.likelihoods.base import scale_pixels
 
 SECTION = dict(kind="phases", widths=(6, 4), spatial=(3, 0), n_pointwise=1, window=5, n_components=2)
 MODEL = make_model(SECTION)
@@ -158,10 +159,8 @@ GIVEN = make_model(SECTION | LATENTS)
 @pytest.fixture(scope="module")
 def stored_given():
     likelihood, rng = GIVEN.likelihood, np.random.default_rng(0)
-    params = jax.tree.map(
-        lambda x: x + 0.1 * rng.normal(size=x.shape), likelihood.init(np.zeros((1, 1, 1, 3), np.float32), np)
-    )
-    return quantise_params(GIVEN, {"likelihood": params})
+    start = likelihood.init(scale_pixels(noise(16, 16).astype(np.float32)), np)
+    return quantise_params(GIVEN, {"likelihood": jax.tree.map(lambda x: x + 0.1 * rng.normal(size=x.shape), start)})
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 2), (8, 8), (9, 13)])

@@ -43,6 +43,19 @@ def check_words(arguments: argparse.Namespace) -> None:
         arguments.usage_error("- is one file, and -o is for many in a folder; give one input and one output")
 
 
+def one_or_many(
+    arguments: argparse.Namespace,
+    run_one: Callable[[argparse.Namespace, str, str], None],
+    run_many: Callable[[argparse.Namespace], int],
+) -> int:
+    """One file to another, or many to a folder, as the command's words say; the exit code."""
+    check_words(arguments)
+    if arguments.folder is not None:
+        return run_many(arguments)
+    run_one(arguments, *arguments.paths)
+    return 0
+
+
 def find_work(arguments: argparse.Namespace, suffix: str, takes: Callable[[str], bool]) -> Inputs:
     """The inputs of this shard, once the folder of outputs is there and can be written."""
     inputs = find_inputs(arguments.paths, arguments.folder, suffix, takes)

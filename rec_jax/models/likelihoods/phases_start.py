@@ -26,9 +26,11 @@ _RIDGE = 1e-4
 def start(phases: Any, x: Any, xp: Any) -> dict[str, Any]:
     """Parameters of `phases` (a phases.Phases), fitted to scaled pixels x [B, H, W, 3]; float32 arrays of xp.
 
-    Where x is too small for a level, the base there predicts the pixel at 00.
+    Where x is too small for a level, the base there predicts the pixel at 00. Of one pixel nothing is drawn, and the
+    other weights are zeros: opening a model asks for no more than their shapes.
     """
-    n, rng = phases.n_components, np.random.Generator(np.random.Philox(0))
+    n = phases.n_components
+    rng = np.random.Generator(np.random.Philox(0)) if max(x.shape[1:3]) > 1 else None
     coarsest = {
         "logits": np.zeros((3, n)),
         "loc": np.tile(np.linspace(-0.3, 0.3, n), (3, 1)),
@@ -130,8 +132,8 @@ def whitener(kind: int, level: int, size: int) -> np.ndarray:
 
 
 def _conv(rng, size: int, n_in: int, n_out: int, gain: float = 1.0) -> dict[str, Any]:
-    spread = gain * math.sqrt(2.0 / (size * size * n_in))
-    return {"w": spread * rng.normal(size=(size, size, n_in, n_out)), "b": np.zeros(n_out)}
+    shape, spread = (size, size, n_in, n_out), gain * math.sqrt(2.0 / (size * size * n_in))
+    return {"w": spread * rng.normal(size=shape) if rng else np.zeros(shape), "b": np.zeros(n_out)}
 
 
 def _arrays(node: Any, xp: Any) -> Any:
