@@ -183,9 +183,11 @@ def _checked_sweep(config: ConfigDict, workdir: Path, all_overrides: list[dict])
 def _evaluators(config: ConfigDict) -> list:
     """ELBO and pictures of the first config.train.evaluate_images test images, cut to the training images' size."""
     from rec_jax.data import CenterCrops, make_source
+    from rec_jax.evaluate.curve import curve_evaluator
     from rec_jax.evaluate.elbo import elbo_evaluator
     from rec_jax.evaluate.pictures import picture_evaluator
     from rec_jax.models import make_model
+    from rec_jax.models.base import LossyModel
 
     if not (config.train.evaluate_images and config.train.evaluate_every):
         return []
@@ -200,6 +202,8 @@ def _evaluators(config: ConfigDict) -> list:
                 f"{source.label(i)}, a test image, is {width}x{height}: all must have one size, of multiples of the "
                 f"model's stride {model.stride}; set data.patch, or train.evaluate_images=0"
             )
+    if isinstance(model, LossyModel):
+        return [curve_evaluator(model, np.stack(images), config.seed)]
     evaluators = [elbo_evaluator(model, np.stack(images), config.seed, config.evaluate.batch_size)]
     if config.train.n_pictures:
         evaluators.append(picture_evaluator(model, np.stack(images[: config.train.n_pictures]), config.seed))
@@ -223,7 +227,7 @@ def _initial_params(config: ConfigDict):
             f"train.initial_model={name!r} is a model of {theirs}, the config's model section is {ours}: make them "
             "equal (of a model with likelihood 'logistic', only kind and levels) or give another model"
         )
-    params = trainable_params(package.stored)
+    params = trainable_params(package.model, package.stored)
     if theirs == ours:
         return params
     return widen(params, make_model(ours).likelihood, init_key(config.seed))

@@ -50,6 +50,7 @@ def base() -> ConfigDict:
             batch_size=32,
             free_nats=0.1,
             kl_warmup_steps=0,
+            most_dim_nats=float("inf"),  # of a lossy model: what a latent dim carries beyond it costs twice
             ema_decay=0.999,
             clip_norm=100.0,  # of the gradient of the loss in nats per dimension; inf: never
             compute_dtype="auto",
@@ -72,7 +73,10 @@ def shrink(config: ConfigDict) -> ConfigDict:
         config.data.update(dict(kind="embedded", name="photographs", patch=32))
         if "widths" in config.model:
             config.model.update(dict(widths=(8, 8), spatial=(4, 4)))
-        if "levels" in config.model:
+        if config.model.kind == "rd_vae":
+            config.data.patch = 64
+            config.model.levels = ((8, 16, 2, 4, 1), (16, 16, 1, 4, 0))
+        elif "levels" in config.model:
             config.model.levels = ((2, 2, 8, 2), (4, 1, 8, 2))
         config.coder.n_beams = 4
         config.train.update(
@@ -98,6 +102,17 @@ def choose_phases(config: ConfigDict) -> ConfigDict:
         config.model = ConfigDict(dict(kind="phases") | sizes)
     config.train.update(dict(optimizer="adam", adam_b2=0.98, learning_rate=2e-3, warmup_steps=100, flip=True))
     config.train.update(dict(schedule="cosine", decay_steps=(), free_nats=0.0))
+    return config
+
+
+def choose_lossy(config: ConfigDict) -> ConfigDict:
+    """The hierarchical VAE for lossy pictures, learned along its whole curve (rec_jax/models/rd_vae.py)."""
+    levels = ((8, 96, 3, 16, 1), (16, 128, 3, 32, 1), (32, 160, 2, 32, 1))  # stride, width, layers, channels, blocks
+    curve = dict(knots=6, lambdas=(0.001, 0.1), distortion="mse")
+    with config.unlocked():
+        config.model = ConfigDict(dict(kind="rd_vae", levels=levels) | curve)
+    config.train.update(dict(optimizer="adam", adam_b2=0.99, learning_rate=8e-4, warmup_steps=200, flip=True))
+    config.train.update(dict(schedule="cosine", decay_steps=(), free_nats=0.0, clip_norm=10.0, ema_decay=0.998))
     return config
 
 

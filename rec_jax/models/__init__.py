@@ -5,24 +5,28 @@ from typing import Any
 
 from rec_jax.core.errors import ConfigError
 from rec_jax.core.plugins import check_all_used, construct, field_names, is_plugin, plugin_class
-from rec_jax.models.base import LatentModel
+from rec_jax.models.base import LatentModel, LossyModel
+from rec_jax.models.knots import MAX_QUALITY
 from rec_jax.models.likelihoods.base import MAX_COMPONENTS, Likelihood
 from rec_jax.models.likelihoods.logistic import Logistic, PixelScaleLogistic
 from rec_jax.models.likelihoods.mixture import ColourMixture
 from rec_jax.models.likelihoods.phases import Phases
 from rec_jax.models.phases_model import PhasesModel
+from rec_jax.models.rd_vae import RDVAE, RDLevel
 from rec_jax.models.resnet_vae import Level, ResNetVAE
 
 MAX_LEVELS, MAX_LAYERS, MAX_CHANNELS, MAX_STRIDE, MAX_WINDOW = 8, 1024, 4096, 64, 15
+DISTORTIONS = ("mse", "ms_ssim")
 
 
-def make_model(config: Any) -> LatentModel:
+def make_model(config: Any) -> LatentModel | LossyModel:
     """The model that a config's `model` section describes.
 
     Args:
       config: kind and n_components; of resnet_vae levels ((stride, blocks, deterministic, stochastic), ...), finest
         first, and likelihood; of phases widths, spatial, n_pointwise and window (likelihoods/phases.py), and where they
-        are the likelihood of a resnet_vae n_features and n_levels; of 'package.module:Class' (core/plugins.py) that
+        are the likelihood of a resnet_vae n_features and n_levels; of rd_vae levels ((stride, width, layers, channels,
+        blocks), ...), knots, lambdas and distortion; of 'package.module:Class' (core/plugins.py) that
         dataclass's fields, and its likelihood's.
 
     Raises:
@@ -37,10 +41,49 @@ def make_model(config: Any) -> LatentModel:
             return model
         case "phases":
             return PhasesModel(_make_phases(config, 0, 0))
+        case "rd_vae":
+            return _make_rd_vae(config)
         case kind if is_plugin(kind):
             return _make_plugin(kind, config)
         case other:
-            raise ConfigError(f"model.kind={other!r} is unknown; have resnet_vae, phases, 'package.module:Class'")
+            raise ConfigError(
+                f"model.kind={other!r} is unknown; have resnet_vae, phases, rd_vae, 'package.module:Class'"
+            )
+
+
+def _make_rd_vae(config) -> RDVAE:
+    levels = config["levels"]
+    if not isinstance(levels, list | tuple) or any(
+        not isinstance(level, list | tuple) or len(level) != 5 or any(type(n) is not int for n in level)
+        for level in levels
+    ):
+        raise ConfigError(f"model.levels={levels!r}: every level is (stride, width, layers, channels, blocks)")
+    made = tuple(RDLevel(*level) for level in levels)
+    _check_strides(levels, [level.stride for level in made])
+    if any(min(level.width, level.layers, level.channels) < 1 or level.blocks < 0 for level in made):
+        raise ConfigError(f"model.levels={levels!r}: width, layers and channels must be at least 1, blocks at least 0")
+    finest = made[0]
+    if finest.layers * finest.channels > min(finest.width, 3 * finest.stride**2):
+        raise ConfigError(
+            f"model.levels={levels!r}: the finest level's layers x channels may not be more than its width or "
+            f"3 stride^2: they begin as its strongest features"
+        )
+    widest = max(max(level.width, level.channels) for level in made)
+    _check_size(levels, len(made), sum(level.layers + level.blocks for level in made), widest, made[-1].stride)
+    return RDVAE(made, *_make_curve(config))
+
+
+def _make_curve(config) -> tuple[int, tuple[float, float], str]:
+    """(knots, lambdas, distortion) of a lossy model."""
+    knots, lambdas, distortion = config["knots"], config["lambdas"], config["distortion"]
+    if type(knots) is not int or knots < 2 or MAX_QUALITY % (knots - 1):
+        raise ConfigError(f"model.knots={knots!r}: a number of 2 or more of which, less 1, divides {MAX_QUALITY}")
+    fits = isinstance(lambdas, list | tuple) and len(lambdas) == 2 and all(type(x) in (int, float) for x in lambdas)
+    if not fits or not 0 < lambdas[0] < lambdas[1] < 1e6:
+        raise ConfigError(f"model.lambdas={lambdas!r}: two numbers above 0, rising: those of qualities 0 and 100")
+    if distortion not in DISTORTIONS:
+        raise ConfigError(f"model.distortion={distortion!r} is unknown; have {', '.join(DISTORTIONS)}")
+    return knots, (float(lambdas[0]), float(lambdas[1])), distortion
 
 
 def _make_levels(levels) -> tuple[Level, ...]:
@@ -52,19 +95,25 @@ def _make_levels(levels) -> tuple[Level, ...]:
             f"model.levels={levels!r}: every level is (stride, blocks, deterministic, stochastic) channels"
         )
     made = tuple(Level(*level) for level in levels)
-    strides = [1] + [level.stride for level in made]
-    if not made or any(b < 1 or b % a or b == a for a, b in pairwise(strides)):
-        raise ConfigError(f"model.levels={levels!r}: strides must grow by whole factors, finest first, as in 2, 4, 8")
+    _check_strides(levels, [level.stride for level in made])
     if min(min(level.blocks, level.deterministic, level.stochastic) for level in made) < 1:
         raise ConfigError(f"model.levels={levels!r}: blocks and channels must be at least 1")
     widest = max(max(level.deterministic, level.stochastic) for level in made)
-    n_layers = sum(level.blocks for level in made)
-    if len(made) > MAX_LEVELS or n_layers > MAX_LAYERS or widest > MAX_CHANNELS or strides[-1] > MAX_STRIDE:
+    _check_size(levels, len(made), sum(level.blocks for level in made), widest, made[-1].stride)
+    return made
+
+
+def _check_strides(levels, strides: list[int]) -> None:
+    if not strides or any(b < 1 or b % a or b == a for a, b in pairwise([1, *strides])):
+        raise ConfigError(f"model.levels={levels!r}: strides must grow by whole factors, finest first, as in 2, 4, 8")
+
+
+def _check_size(levels, n_levels: int, n_layers: int, widest: int, stride: int) -> None:
+    if n_levels > MAX_LEVELS or n_layers > MAX_LAYERS or widest > MAX_CHANNELS or stride > MAX_STRIDE:
         raise ConfigError(
             f"model.levels={str(levels)[:80]}: at most {MAX_LEVELS} levels, {MAX_LAYERS} blocks in all, {MAX_CHANNELS} "
             f"channels and a stride of {MAX_STRIDE}"
         )
-    return made
 
 
 def _make_phases(config, n_features: int, n_levels: int) -> Phases:

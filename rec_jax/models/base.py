@@ -7,7 +7,7 @@ top-down walk takes the draw as an argument: training, prior samples, compressio
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from rec_jax.core.layers import Layer
 from rec_jax.models.likelihoods.base import Likelihood
@@ -25,13 +25,8 @@ class Group(NamedTuple):
     channels: int
 
 
-class LatentModel(Protocol):
-    """p(x, z) = p(x | z) prod_l p(z_l | z_<l) with q(z_l | x, z_<l), all diagonal Gaussians."""
-
-    @property
-    def likelihood(self) -> Likelihood:
-        """p(x | z)."""
-        ...
+class TopDownModel(Protocol):
+    """prod_l p(z_l | z_<l) with q(z_l | x, z_<l), all diagonal Gaussians, walked from the top; and what it ends in."""
 
     @property
     def stride(self) -> int:
@@ -46,9 +41,6 @@ class LatentModel(Protocol):
     @property
     def groups(self) -> list[Group]:
         """The layers, top first; a model may have none."""
-
-    def empty_params(self) -> dict[str, Any]:
-        """The parameter tree with an empty dict for every convolution and a LayerStack for every group."""
 
     def infer(self, net, params: dict, x: Any) -> list[Any]:
         """Bottom-up pass over scaled pixels x [B, H, W, 3]: per group, top first, the layers' contexts, stacked."""
@@ -66,3 +58,36 @@ class LatentModel(Protocol):
 
     def group_params(self, params: dict, group: int) -> dict:
         """The stacked parameters of a group's layers."""
+
+
+class LatentModel(TopDownModel, Protocol):
+    """p(x, z) = p(x | z) prod_l p(z_l | z_<l): of a picture's every value."""
+
+    @property
+    def likelihood(self) -> Likelihood:
+        """p(x | z)."""
+        ...
+
+    def empty_params(self) -> dict[str, Any]:
+        """The parameter tree with an empty dict for every convolution and a LayerStack for every group."""
+
+
+@runtime_checkable
+class LossyModel(TopDownModel, Protocol):
+    """A model whose walk ends in the picture itself, scaled, [B, H, W, 3], good or bad as the quality says.
+
+    Its parameters hold knots (knots.py); a walk takes the tree of one quality.
+    """
+
+    @property
+    def lambdas(self) -> tuple[float, float]:
+        """The Lagrange multipliers of qualities 0 and 100, of a distortion per bit per pixel."""
+        ...
+
+    @property
+    def distortion(self) -> str:
+        """'mse': 255^2 times the mean squared error of pixels in 0 .. 1, which lambda multiplies."""
+        ...
+
+    def start(self, x: Any) -> dict[str, Any]:
+        """Initial parameters, from a first batch of scaled pixels x [B, H, W, 3], numpy."""

@@ -53,6 +53,15 @@ class FloatNet:
         """The positive part of x + y."""
         return jax.nn.relu(x + y)
 
+    def add(self, x, y):
+        """x + y; y may be a vector."""
+        return x + y
+
+    def modulate_relu(self, x, gain_and_bias):
+        """The positive part of gain x + bias, per channel."""
+        n = x.shape[-1]
+        return jax.nn.relu(x * gain_and_bias[..., :n] + gain_and_bias[..., n:])
+
     def add_scaled(self, x, factor: float, y):
         """x + factor y."""
         return x + factor * y

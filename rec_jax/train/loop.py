@@ -23,12 +23,14 @@ from rec_jax.core.compilation import training_compiler_options
 from rec_jax.core.errors import ConfigError
 from rec_jax.data.batches import batch_indices
 from rec_jax.models import make_model
-from rec_jax.models.base import LatentModel
+from rec_jax.models.base import LatentModel, LossyModel
 from rec_jax.models.float_net import FloatNet
+from rec_jax.models.likelihoods.base import scale_pixels
 from rec_jax.train import parallel
 from rec_jax.train.announce import announce
 from rec_jax.train.checkpoint import Checkpoints
 from rec_jax.train.checks import check_images, check_values
+from rec_jax.train.objective import make_objective
 from rec_jax.train.optimizers import Schedule, in_coordinates_of, learning_rate_schedule, make_optimizer
 from rec_jax.train.periodic import Evaluator, PeriodicCalls
 from rec_jax.train.saved_config import check_same_run, write_config
@@ -63,7 +65,8 @@ def train(
     mesh = parallel.make_mesh(settings.batch_size)
     schedule = _schedule(settings)
     optimizer = make_optimizer(settings.optimizer, schedule, settings.clip_norm, settings.adam_b2)
-    optimizer = in_coordinates_of(model.likelihood, optimizer)
+    if not isinstance(model, LossyModel):
+        optimizer = in_coordinates_of(model.likelihood, optimizer)
 
     def batch(step: int) -> jax.Array:  # step counts from 0
         indices = batch_indices(config.seed, step, settings.batch_size, len(source_train))
@@ -75,8 +78,7 @@ def train(
         state = _restore_or_create(config, workdir, checkpoints, model, optimizer, mesh, source_train, initial_params)
         done = int(state.step)
         if done < settings.n_steps:
-            weights = settings.free_nats, settings.ema_decay, settings.kl_warmup_steps
-            pure = make_step(model, net, optimizer, *weights, settings.flip)
+            pure = make_step(make_objective(model, net, settings), optimizer, settings.ema_decay, settings.flip)
             step = compile_step(pure, config.seed, mesh).lower(state, batch(done)).compile()
         else:
             logging.info("%s is already at step %d of %d", workdir, done, settings.n_steps)
@@ -93,7 +95,7 @@ def _restore_or_create(
     config: ConfigDict,
     workdir: str | Path,
     checkpoints: Checkpoints,
-    model: LatentModel,
+    model: LatentModel | LossyModel,
     optimizer: optax.GradientTransformation,
     mesh: Mesh,
     images: np.ndarray,
@@ -105,18 +107,24 @@ def _restore_or_create(
     key = prng.init_key(config.seed)
 
     create = partial(create_state, model, optimizer)
-    if checkpoints.latest_step() is None:
+    new = checkpoints.latest_step() is None
+    given = initial_params() if new and initial_params else _started(model, first_images)
+    if new:
         whole = parallel.replicated(mesh)
         options = training_compiler_options()
-        given = initial_params() if initial_params else None
         state = jax.jit(create, out_shardings=whole, compiler_options=options)(key, first_images, given)
     else:
         check_same_run(workdir, config)
-        shapes = jax.eval_shape(create, key, first_images)
+        shapes = jax.eval_shape(create, key, first_images, given)
         state = checkpoints.restore(parallel.abstract_replica(mesh, shapes))
     if parallel.is_main_process():
         write_config(workdir, config)
     return state
+
+
+def _started(model: LatentModel | LossyModel, images: np.ndarray) -> Any:
+    """The initial parameters of a model that makes its own; None for others, whose convolutions a walk makes."""
+    return model.start(scale_pixels(images.astype(np.float32))) if isinstance(model, LossyModel) else None
 
 
 def _schedule(settings: ConfigDict) -> Schedule:

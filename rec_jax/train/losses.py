@@ -1,5 +1,6 @@
-"""What training minimises: the negative ELBO with free bits."""
+"""What training of a lossless model minimises: the negative ELBO with free bits."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -12,10 +13,14 @@ from rec_jax.models.float_net import FloatNet
 
 
 class LossParts(NamedTuple):
-    """The two terms of the ELBO before free bits, nats per dimension, mean over the batch."""
+    """The two terms of the ELBO, or of rate and distortion, unweighted; nats per dimension, mean over the batch."""
 
-    distortion_nats_per_dim: jax.Array  # [], -log p(x | z)
+    distortion_nats_per_dim: jax.Array  # [], -log p(x | z), or lambda D
     kl_nats_per_dim: jax.Array  # [], sum over layers
+
+
+# (params, images uint8 [B, H, W, 3], key, step) -> (loss in nats per dimension, its parts)
+Objective = Callable[[Any, jax.Array, jax.Array, jax.Array], tuple[jax.Array, LossParts]]
 
 
 def free_bits_kl_nats(kl_nats: jax.Array, channel_mask: AnyArray, free_nats: float) -> jax.Array:

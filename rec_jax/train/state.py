@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from rec_jax.models.base import LatentModel
+from rec_jax.models.base import LatentModel, LossyModel
 from rec_jax.models.init import init_params
 from rec_jax.train.metrics import Totals, no_totals
 
@@ -23,14 +23,16 @@ class TrainState(NamedTuple):
 
 
 def create_state(
-    model: LatentModel,
+    model: LatentModel | LossyModel,
     optimizer: optax.GradientTransformation,
     key: jax.Array,
     images: jax.Array,
     initial_params: Any = None,
 ) -> TrainState:
     """The state at step 0, of initial_params or, if None, of new ones, which images uint8 [B, H, W, 3] scale."""
-    params = init_params(model, key, images) if initial_params is None else initial_params
-    params = jax.tree.map(partial(jnp.asarray, dtype=jnp.float32), params)  # none weakly typed
+    if initial_params is None:
+        assert not isinstance(model, LossyModel), "it makes its own"
+        initial_params = init_params(model, key, images)
+    params = jax.tree.map(partial(jnp.asarray, dtype=jnp.float32), initial_params)  # none weakly typed
     ema_params = jax.tree.map(jnp.copy, params)  # buffers of its own: the step donates both
     return TrainState(jnp.zeros((), jnp.int32), params, ema_params, optimizer.init(params), no_totals())

@@ -10,9 +10,7 @@ from jax.sharding import Mesh
 
 from rec_jax.core import prng
 from rec_jax.core.compilation import training_compiler_options
-from rec_jax.models.base import LatentModel
-from rec_jax.models.float_net import FloatNet
-from rec_jax.train.losses import kl_weight_schedule, negative_elbo
+from rec_jax.train.losses import Objective
 from rec_jax.train.metrics import Totals, merge
 from rec_jax.train.parallel import batch_sharding, replicated
 from rec_jax.train.state import TrainState
@@ -38,15 +36,9 @@ def mirrored(images: jax.Array, key: jax.Array) -> jax.Array:
 
 
 def make_step(
-    model: LatentModel,
-    net: FloatNet,
-    optimizer: optax.GradientTransformation,
-    free_nats: float,
-    ema_decay: float,
-    kl_warmup_steps: int = 0,
-    flip: bool = False,
+    objective: Objective, optimizer: optax.GradientTransformation, ema_decay: float, flip: bool = False
 ) -> Step:
-    """The step as a pure function, computed by net; batch is uint8 [B, H, W, 3] and key draws its posterior samples.
+    """The step as a pure function; batch is uint8 [B, H, W, 3] and key draws its posterior samples.
 
     flip: mirror each image with probability 1/2.
     """
@@ -54,9 +46,7 @@ def make_step(
     def step(state: TrainState, batch: jax.Array, key: jax.Array) -> tuple[TrainState, Totals]:
         if flip:
             batch = mirrored(batch, prng.child_key(key, _FLIP))
-        (loss, parts), gradients = jax.value_and_grad(negative_elbo, has_aux=True)(
-            state.params, model, net, batch, key, free_nats, kl_weight_schedule(state.step, kl_warmup_steps)
-        )
+        (loss, parts), gradients = jax.value_and_grad(objective, has_aux=True)(state.params, batch, key, state.step)
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
         norm = optax.tree.norm(gradients)

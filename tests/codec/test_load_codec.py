@@ -82,7 +82,7 @@ def test_a_model_file_carries_no_path(name):
 def test_the_stored_integers_survive_floats(shipped):
     """What encoders and further training start from stands for the very integers that decoders compute with."""
     package = tiny_package()
-    for floats in (float_params(package.stored), trainable_params(package.stored)):
+    for floats in (float_params(package.stored), trainable_params(package.model, package.stored)):
         again = quantise_params(package.model, floats)
         for conv, other in zip(convolutions(package.stored), convolutions(again), strict=True):
             np.testing.assert_allclose(other["w"] * 2.0 ** -other["bits"], conv["w"] * 2.0 ** -conv["bits"], atol=1e-4)

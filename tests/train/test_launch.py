@@ -55,7 +55,8 @@ def test_a_run_starts_from_a_model_and_resumes_without_it(config, tmp_path):
     launch.train(config, tmp_path / "one")
     path = tmp_path / "one.safetensors"
     launch.export(config, tmp_path / "one", path)
-    start = trainable_params(open_package(path).stored)
+    package = open_package(path)
+    start = trainable_params(package.model, package.stored)
     further = config.copy_and_resolve_references()
     further.train.update(dict(initial_model=str(path), learning_rate=1e-30))
     launch.train(further, tmp_path / "two")

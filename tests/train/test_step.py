@@ -8,6 +8,7 @@ from rec_jax.core.compilation import training_compiler_options
 from rec_jax.models import make_model
 from rec_jax.models.float_net import FloatNet
 from rec_jax.train.metrics import Totals, merge, no_totals, summarise
+from rec_jax.train.objective import make_objective
 from rec_jax.train.optimizers import learning_rate_schedule, make_optimizer
 from rec_jax.train.parallel import make_batch, make_mesh, replicated
 from rec_jax.train.state import create_state
@@ -32,7 +33,8 @@ def compiled():
         out_shardings=replicated(mesh),
         compiler_options=training_compiler_options(),
     )
-    step = make_step(model, FloatNet(unroll=True), optimizer, settings.free_nats, settings.ema_decay)
+    objective = make_objective(model, FloatNet(unroll=True), settings)
+    step = make_step(objective, optimizer, settings.ema_decay)
     return lambda: create(prng.init_key(0), IMAGES), compile_step(step, 0, mesh)
 
 

@@ -1,0 +1,47 @@
+"""What a lossy model has learned: its rate and distortion at a few qualities, and the pictures."""
+
+import functools
+from typing import Any
+
+import jax
+import numpy as np
+
+from rec_jax.core.prng import evaluate_key
+from rec_jax.evaluate.pictures import grid
+from rec_jax.models.base import LossyModel
+from rec_jax.models.float_net import FloatNet
+from rec_jax.train.rate_distortion import terms
+
+QUALITIES = (10, 40, 70, 100)
+_NET = FloatNet()
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _terms(model: LossyModel, params: Any, images: jax.Array, quality: jax.Array, key: jax.Array):
+    qualities = jax.numpy.full(len(images), quality)
+    found = terms(model, params, images, qualities, key, _NET)
+    pixels = jax.numpy.clip(jax.numpy.floor((found.pictures + 0.5) * 256), 0, 255).astype(jax.numpy.uint8)
+    return found.rate_bpp, pixels
+
+
+def curve_evaluator(model: LossyModel, images: np.ndarray, seed: int):
+    """For the training loop: (step, params) -> named numbers and pictures, over fixed images [N, H, W, 3].
+
+    Means over the images, of exact posterior samples: test/bpp_q10 and test/psnr_db_q10 of quality 10, and so on; and
+    every image over what is left of it at those qualities.
+    """
+
+    def evaluate(step: int, params: Any):
+        del step
+        rows = [images]
+        for quality in QUALITIES:
+            rate, pictures = map(np.asarray, _terms(model, params, images, float(quality), evaluate_key(seed, 0)))
+            errors = (pictures.astype(float) - images) ** 2
+            yield f"test/bpp_q{quality}", float(rate.sum(1).mean())
+            yield f"test/psnr_db_q{quality}", float(np.mean(10 * np.log10(255**2 / errors.mean((1, 2, 3)))))
+            for group, bpp in zip(model.groups, rate.mean(0), strict=True):
+                yield f"test/bpp_stride_{group.stride}_q{quality}", float(bpp)
+            rows.append(pictures)
+        yield "reconstructions", grid(np.concatenate(rows, axis=1))
+
+    return evaluate

@@ -1,0 +1,80 @@
+"""What training of a lossy model minimises: rate plus lambda times distortion, at a quality drawn for every image.
+
+    L = R + lambda D,   R = sum_l KL(q_l || p_l) in bits per pixel,   D = 255^2 MSE
+
+The loss at high qualities is many times that at low ones. Both R and lambda D grow about as the root of lambda, so every
+image is weighted by lambda^-1/2: a saving of one per cent counts alike all along the curve.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from rec_jax.core.gaussian import kl_nats, sample
+from rec_jax.core.prng import child_key
+from rec_jax.models.base import LossyModel
+from rec_jax.models.float_net import FloatNet
+from rec_jax.models.gaussians import gaussian
+from rec_jax.models.knots import MAX_QUALITY, at_qualities, lambda_of
+from rec_jax.models.likelihoods.base import scale_pixels
+from rec_jax.train.losses import LossParts
+
+_QUALITIES, _LATENTS = 1 << 21, 1 << 22  # numbers of keys that no layer has
+
+
+class RateDistortion(NamedTuple):
+    """Of each image of a batch."""
+
+    rate_bpp: jax.Array  # [B, G], of the groups of layers, top first
+    beyond_bpp: jax.Array  # [B], what latents carry beyond the most that one should
+    distortion: jax.Array  # [B]
+    pictures: jax.Array  # [B, H, W, 3], scaled
+
+
+def terms(
+    model: LossyModel, params: Any, images: jax.Array, qualities: jax.Array, key: jax.Array, net: FloatNet,
+    most_dim_nats: float = math.inf,
+) -> RateDistortion:  # fmt: skip
+    """Rate and distortion of images uint8 [B, H, W, 3] at qualities [B], with one posterior sample each."""
+    batch, height, width, _ = images.shape
+    params = at_qualities(params, qualities, jnp)
+
+    def draw(layer, prior, hidden):
+        q, p = gaussian(*model.posterior(net, layer.params, hidden, layer.context)), gaussian(*prior)
+        kl = kl_nats(q, p)
+        record = kl.sum((1, 2, 3)), jnp.maximum(kl - most_dim_nats, 0.0).sum((1, 2, 3))
+        return sample(child_key(key, layer.number), q), record
+
+    x = scale_pixels(images.astype(jnp.float32))
+    pictures, records = model.top_down(net, params, draw, batch, (height, width), model.infer(net, params, x))
+    scale = 1.0 / (math.log(2.0) * height * width)
+    bits = [scale * jnp.stack([layers.sum(0) for layers in part]) for part in zip(*records, strict=True)]
+    return RateDistortion(bits[0].T, bits[1].sum(0), distortion_of(model.distortion, pictures, x), pictures)
+
+
+def distortion_of(name: str, pictures: jax.Array, x: jax.Array) -> jax.Array:
+    """A model's distortion of scaled pictures from x, both [B, H, W, 3]; [B]."""
+    del name  # there is one
+    return 255.0**2 * jnp.mean((pictures - x) ** 2, axis=(1, 2, 3))
+
+
+def rate_distortion_objective(model: LossyModel, net: FloatNet, most_dim_nats: float):
+    """The losses.Objective of a lossy model; most_dim_nats: what a latent carries beyond it costs twice."""
+
+    def objective(params, images, key, step):
+        del step
+        n = len(images)
+        places = jnp.arange(n) + jax.random.uniform(child_key(key, _QUALITIES), (n,))  # one in each n-th of the curve
+        qualities = places * (MAX_QUALITY / n)
+        found = terms(model, params, images, qualities, child_key(key, _LATENTS), net, most_dim_nats)
+        lambdas = lambda_of(model.lambdas, qualities, jnp)
+        middle = math.sqrt(model.lambdas[0] * model.lambdas[1])
+        rate, cost = found.rate_bpp.sum(1), lambdas * found.distortion
+        weighted = (rate + found.beyond_bpp + cost) * jnp.sqrt(middle / lambdas)
+        to_nats_per_dim = math.log(2.0) / 3.0
+        parts = LossParts(to_nats_per_dim * jnp.mean(cost), to_nats_per_dim * jnp.mean(rate))
+        return to_nats_per_dim * jnp.mean(weighted), parts
+
+    return objective
