@@ -95,7 +95,9 @@ def export(config: ConfigDict, workdir: Path, path: Path) -> None:
     package = package_of_params(make_model(config.model), params, configured_coder(config.coder)[0])
     learned = calibrate(package, evenly_spaced(make_source(data, "train"), N_IMAGES))
     counts = tuple(map(dataclasses.astuple, learned.step_counts))
-    config.coder.update(dict(layer_weights=learned.shares, layer_step_counts=counts))
+    config.coder.update(
+        dict(layer_weights=learned.shares, layer_step_counts=counts, layer_weights_by_scale=learned.by_scale)
+    )
     model_id = write_model_file(path, package.stored, config.to_dict())
     print(f"{path}: {path.stat().st_size} bytes, model id {model_id:04x}; try rec-jax compress --model {path}")
 
@@ -215,6 +217,7 @@ def _initial_params(config: ConfigDict):
     from rec_jax.codec.package import open_package
     from rec_jax.core.prng import init_key
     from rec_jax.models import make_model
+    from rec_jax.models.base import LossyModel
     from rec_jax.models.exact_params import trainable_params
     from rec_jax.models.widen import widen
 
@@ -230,7 +233,9 @@ def _initial_params(config: ConfigDict):
     params = trainable_params(package.model, package.stored)
     if theirs == ours:
         return params
-    return widen(params, make_model(ours).likelihood, init_key(config.seed))
+    model = make_model(ours)
+    assert not isinstance(model, LossyModel), "it has one kind of output"
+    return widen(params, model.likelihood, init_key(config.seed))
 
 
 def _load_sweep() -> list[dict]:

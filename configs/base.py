@@ -139,6 +139,8 @@ def choose_coder(config: ConfigDict, kind: str) -> ConfigDict:
         case _:
             raise ValueError(f"config argument coder={kind!r} is unknown; have coder=beam_search, coder=tree")
     with config.unlocked():
-        # Per layer, learned by --mode=export: (first_centre, first_decay, next_decay), and each channel's expected KL.
-        config.coder = ConfigDict(coder | dict(layer_step_counts=(), layer_weights=()))
+        # Per layer, learned by --mode=export: (first_centre, first_decay, next_decay), and each channel's expected KL,
+        # or that of each prior scale in a lossy model.
+        learned = dict(layer_step_counts=(), layer_weights=(), layer_weights_by_scale=())
+        config.coder = ConfigDict(coder | learned)
     return config

@@ -43,7 +43,7 @@ from rec_jax.exact.network import ExactNet
 from rec_jax.exact.prior import as_latents, place, prior_integers
 from rec_jax.exact.scope import search_jax
 from rec_jax.exact.tables import SCALE_BITS
-from rec_jax.models.base import LatentModel
+from rec_jax.models.base import TopDownModel
 from rec_jax.models.float_net import FloatNet
 from rec_jax.models.gaussians import gaussian
 from rec_jax.models.likelihoods.base import scale_pixels
@@ -57,13 +57,13 @@ _DEPTH, _COLOURS = 8, 3
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def infer(model: LatentModel, params: Any, image: jax.Array) -> Any:
+def infer(model: TopDownModel, params: Any, image: jax.Array) -> Any:
     """The bottom-up pass over an image uint8 [1, H, W, 3]: per group, the layers' contexts."""
     return model.infer(_NET, params, scale_pixels(image.astype(jax.numpy.float32)))
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def posterior(model: LatentModel, params: Any, context: Any, hidden: jax.Array, prior: DiagGaussian) -> DiagGaussian:
+def posterior(model: TopDownModel, params: Any, context: Any, hidden: jax.Array, prior: DiagGaussian) -> DiagGaussian:
     """A layer's q in p's coordinates, [1, h, w, c]; params, context: the layer's own."""
     return standardise(gaussian(*model.posterior(_NET, params, hidden, context)), prior)
 
@@ -251,7 +251,7 @@ class BitsBackCodec:
 
     @property
     def _likelihood(self) -> tuple[Any, ExactNet, Any]:
-        return self.package.model.likelihood, ExactNet(), self.package.exact_params["likelihood"]
+        return self.package.lossless_model.likelihood, ExactNet(), self.package.exact_params["likelihood"]
 
     # ---- what both sides know ------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import jax
 import numpy as np
 
+from rec_jax.codec.calibrate_lossy import calibrate_by_scale
 from rec_jax.codec.encoder import BATCH_SIZE, encode_tiles
 from rec_jax.codec.learned import NOTHING, Learned
 from rec_jax.codec.lossless import LosslessCodec
@@ -17,10 +18,12 @@ from rec_jax.coders.tree.groups import MAX_WEIGHT
 from rec_jax.core.errors import TrainingDiverged
 from rec_jax.core.prng import evaluate_key
 from rec_jax.exact.scope import search_jax
+from rec_jax.models.base import LossyModel
 from rec_jax.models.elbo import elbo_terms
 
 N_IMAGES = 128  # that are enough, evenly spaced over a training split
 _SHARES_PER_NAT = 64
+_N_KNOTS = 11  # qualities that a lossy model's tables are made at
 _SEED = 1  # of the posterior samples
 
 Shares = tuple[tuple[int, ...], ...]
@@ -34,6 +37,8 @@ def calibrate(package: Package, images: np.ndarray) -> Learned:
     """
     if not package.model.groups:
         return NOTHING
+    if isinstance(package.model, LossyModel):
+        return Learned(by_scale=calibrate_by_scale(package.model, package.stored, images, _N_KNOTS))
     shares = calibrate_shares(package, images)
     taught = dataclasses.replace(package, learned=Learned(shares=shares))
     return Learned(calibrate_step_counts(taught, images), shares)
@@ -41,7 +46,7 @@ def calibrate(package: Package, images: np.ndarray) -> Learned:
 
 def calibrate_shares(package: Package, images: np.ndarray) -> Shares:
     """Per layer and channel, the mean KL of a latent dim in 64ths of a nat, 1 to MAX_WEIGHT; see `calibrate`."""
-    model, params = package.model, package.float_params
+    model, params = package.lossless_model, package.float_params
     terms = jax.jit(lambda batch, key: elbo_terms(model, params, batch, key).kl_nats)
     with search_jax():
         means = [np.asarray(terms(b, evaluate_key(_SEED, i))).mean(0) for i, b in enumerate(_batches(images))]

@@ -17,8 +17,9 @@ from rec_jax.core.errors import CorruptFile, UnsupportedImage, UnsupportedVersio
 
 FORMAT_VERSION = 2
 MAX_PIXELS = 2**28  # height * width of the largest picture
-EMBEDDED, LOSSLESS = 0, 1  # kinds of file: a classical format inside (fallback.py), or latents and pixels of a model
-_KINDS = (EMBEDDED, LOSSLESS)
+# Kinds of file: a classical format inside (fallback.py), latents and pixels of a model, or latents alone.
+EMBEDDED, LOSSLESS, LOSSY = 0, 1, 2
+_KINDS = (EMBEDDED, LOSSLESS, LOSSY)
 STORED = 0  # the method of an embedded file that holds the pixels as they are
 
 _MAGIC = b"\xceR"
@@ -36,7 +37,7 @@ class Header:
     width: int
     grey: bool
     depth: int  # bits per colour value, 8 or 16
-    kind: int  # EMBEDDED or LOSSLESS
+    kind: int  # EMBEDDED, LOSSLESS or LOSSY
     method: int  # 0 .. 255: which embedded format, or which preset and how often its blocks were halved
     model_id: int  # first 16 bits of the model file's SHA-256; 0 where there is no model
     pixel_crc32: int  # of the shape, and the pixels row by row, colours interleaved
@@ -107,7 +108,7 @@ def pack(header: Header, payload: bytes) -> bytes:
 
     Raises CorruptFile for what `unpack` would refuse, so that it is not written.
     """
-    if header.kind == LOSSLESS:
+    if header.kind != EMBEDDED:
         payload += bytes(max(0, _least_payload_bytes(header) - len(payload)))
     flags = FORMAT_VERSION << 4 | header.kind << 2 | header.grey << 1 | (header.depth == 16)
     size = _varint(header.height) + _varint(header.width)
@@ -180,7 +181,7 @@ def _refuse_impossible(header: Header, n_payload_bytes: int) -> None:
     claim = f"the header claims {header.height} x {header.width} pixels"
     if not 1 <= n_pixels <= MAX_PIXELS:
         raise CorruptFile(f"{claim}; a .rec file holds 1 to {MAX_PIXELS}")
-    if header.kind == LOSSLESS and n_payload_bytes < _least_payload_bytes(header):
+    if header.kind != EMBEDDED and n_payload_bytes < _least_payload_bytes(header):
         raise CorruptFile(f"{claim}, which a stream of {n_payload_bytes} bytes cannot hold")
 
 

@@ -12,7 +12,7 @@ from rec_jax.codec.package import Package
 from rec_jax.core.errors import ConfigError
 from rec_jax.exact.network import ExactNet
 from rec_jax.exact.scope import exact_jax
-from rec_jax.models.base import LatentModel
+from rec_jax.models.base import TopDownModel
 from rec_jax.models.exact_params import exact_params
 
 
@@ -31,5 +31,5 @@ def walk_on_device(package: Package, layout: Any, numbers: list[int], codes: Any
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
-def _walk(model: LatentModel, coders: tuple, side: int, params: Any, layers: Any, units: Any) -> jax.Array:
+def _walk(model: TopDownModel, coders: tuple, side: int, params: Any, layers: Any, units: Any) -> jax.Array:
     return exact_walk(model, ExactNet(jnp), params, coders, layers, units, side)

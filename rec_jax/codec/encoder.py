@@ -36,7 +36,7 @@ from rec_jax.exact.network import ExactNet
 from rec_jax.exact.prior import as_latents, prior_integers
 from rec_jax.exact.scope import search_jax
 from rec_jax.exact.tables import SCALE_BITS
-from rec_jax.models.base import LatentModel
+from rec_jax.models.base import TopDownModel
 from rec_jax.models.float_net import FloatNet
 from rec_jax.models.gaussians import gaussian
 from rec_jax.models.likelihoods.base import scale_pixels
@@ -115,12 +115,12 @@ def encode_tiles(
 
 
 @functools.partial(jax.jit, static_argnums=(0, 3))
-def infer(model: LatentModel, params: Any, values: jax.Array, depth: int) -> list[Any]:
+def infer(model: TopDownModel, params: Any, values: jax.Array, depth: int) -> list[Any]:
     """The model's bottom-up pass over pixel values [B, side, side, 3] of a depth."""
     return model.infer(_NET, params, scale_pixels(values, depth))
 
 
-def search_layer(model: LatentModel, layout: Layout, layer: Layer, hidden, loc, scale, keys, sizes):
+def search_layer(model: TopDownModel, layout: Layout, layer: Layer, hidden, loc, scale, keys, sizes):
     """(code, KL in nats [B], whether it overflows [B]) of one layer of a batch, on the host.
 
     layer, hidden: as a draw of the exact walk sees them; layer.inputs are its float parameters.
@@ -137,7 +137,7 @@ def search_layer(model: LatentModel, layout: Layout, layer: Layer, hidden, loc, 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 8))
 def _search_layer(
-    model: LatentModel,
+    model: TopDownModel,
     coder: LayerCoder,
     params,
     context,
@@ -235,7 +235,7 @@ def _write_pixels(writer: SymbolWriter, codec: LosslessCodec, image, colour, gro
     pixels = np.stack([cut_tile(colour, job.tile, side) for job, _ in group]).astype(np.int32)
     real = real_pixels([job.tile for job, _ in group], side)
     ideal_bits = write_pixels(
-        sink, package.model.likelihood, ExactNet(), package.exact_params["likelihood"], outputs, pixels, real,
+        sink, package.lossless_model.likelihood, ExactNet(), package.exact_params["likelihood"], outputs, pixels, real,
         1 if image.ndim == 2 else 3, 8 * image.dtype.itemsize,
     )  # fmt: skip
     return sink.counter.bits, ideal_bits

@@ -19,7 +19,7 @@ from rec_jax.entropy.base import BitCounter, Sink, Source
 from rec_jax.exact.network import ExactNet
 from rec_jax.exact.prior import as_latents, prior_integers
 from rec_jax.exact.threefry import Key, child, seed_key
-from rec_jax.models.base import LatentModel
+from rec_jax.models.base import TopDownModel
 
 SEED = 0  # of the candidates; part of the format
 _CODER = 0  # the seed's child that all candidates come from
@@ -43,7 +43,7 @@ class _Dims(NamedTuple):
     loc: np.ndarray
 
 
-def layer_calls(model: LatentModel, coder: LayerCoder, learned: Learned, side: int) -> list[LayerCalls]:
+def layer_calls(model: TopDownModel, coder: LayerCoder, learned: Learned, side: int) -> list[LayerCalls]:
     """Per layer, top first, for tiles of side x side."""
     calls = []
     for group in model.groups:
@@ -91,7 +91,7 @@ def stack_codes(codes: Sequence[Code]) -> Code:
 
 
 def walk_outputs(
-    model: LatentModel,
+    model: TopDownModel,
     params: dict[str, Any],
     calls: Sequence[LayerCalls],
     tiles: Sequence[int],
@@ -119,7 +119,7 @@ def layer_units(calls: Sequence[LayerCalls], tiles: Sequence[int], codes) -> tup
     return layers, units
 
 
-def exact_walk(model: LatentModel, net: ExactNet, params, coders, layers: list[Code], units: list[Any], side: int):
+def exact_walk(model: TopDownModel, net: ExactNet, params, coders, layers: list[Code], units: list[Any], side: int):
     """The top-down walk with given samples, in the integers of a net; works under jax.jit where the net is jax's."""
     n_tiles = len(units[0]) if units else 1
 
@@ -142,7 +142,7 @@ def _layer(shares: tuple[tuple[int, ...], ...], layer: int) -> tuple[int, ...]:
     return shares[layer] if shares else ()
 
 
-def _small_side(model: LatentModel) -> int:
+def _small_side(model: TopDownModel) -> int:
     """Of the tiles that the step counts were learned on."""
     return -(-SMALL // model.stride) * model.stride
 

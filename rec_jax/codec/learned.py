@@ -4,11 +4,12 @@ import itertools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from rec_jax.codec.expected_kl import Table, check_table
 from rec_jax.coders import LayerCoder, StepCountModel, make_layer_coder
 from rec_jax.coders.tree.groups import MAX_WEIGHT
 from rec_jax.core.errors import ConfigError
 
-_FIELDS = ("layer_step_counts", "layer_weights")  # of a config's coder section
+_FIELDS = ("layer_step_counts", "layer_weights", "layer_weights_by_scale")  # of a config's coder section
 
 
 class Learned(NamedTuple):
@@ -16,6 +17,7 @@ class Learned(NamedTuple):
 
     step_counts: tuple[StepCountModel, ...] = ()  # per layer, of tiles of 32x32
     shares: tuple[tuple[int, ...], ...] = ()  # per layer and channel, how the KL is expected to be spread
+    by_scale: tuple[Table, ...] = ()  # the same of a lossy model, per layer (expected_kl.py)
 
     def for_coder(self, coder: LayerCoder, learned_for: LayerCoder) -> "Learned":
         """The same for another coder, without the step counts if it takes others."""
@@ -38,4 +40,7 @@ def configured_coder(section: Mapping[str, Any]) -> tuple[LayerCoder, Learned]:
     for share in itertools.chain(*shares):
         if not (type(share) is int and 1 <= share <= MAX_WEIGHT):
             raise ConfigError(f"coder.layer_weights has {share!r}: integers of 1 to {MAX_WEIGHT}, from --mode=export")
-    return coder, Learned(tuple(StepCountModel(*row) for row in rows), shares)
+    by_scale = tuple(section.get("layer_weights_by_scale", ()))
+    for table in by_scale:
+        check_table(table)
+    return coder, Learned(tuple(StepCountModel(*row) for row in rows), shares, by_scale)

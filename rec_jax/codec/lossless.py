@@ -152,7 +152,7 @@ class LosslessCodec(FileCodec):
 
     def _read_pixels(self, reader, group, outputs, depth: int, n_channels: int) -> list[tuple[Tile, np.ndarray]]:
         """The pixels of a group's tiles, [h, w, 3] each."""
-        model = self.package.model
+        model = self.package.lossless_model
         real = real_pixels([tile for _, tile in group], outputs.shape[1])
         likelihood_params = self.package.exact_params["likelihood"]
         pixels = read_pixels(reader, model.likelihood, ExactNet(), likelihood_params, outputs, real, n_channels, depth)

@@ -17,7 +17,7 @@ from rec_jax.coders import LayerCoder
 from rec_jax.core.errors import ConfigError, CorruptFile
 from rec_jax.core.plugins import NotImported
 from rec_jax.models import make_model
-from rec_jax.models.base import LatentModel
+from rec_jax.models.base import AnyModel, LatentModel, LossyModel
 from rec_jax.models.exact_params import check_stored, exact_params, float_params, quantise_params
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Package:
     """
 
     name: str
-    model: LatentModel
+    model: AnyModel
     stored: dict[str, Any] = dataclasses.field(repr=False)
     coder: LayerCoder
     learned: Learned = NOTHING
@@ -49,15 +49,25 @@ class Package:
         """For decoding, in numpy."""
         return exact_params(self.model, self.stored)
 
+    @property
+    def lossless_model(self) -> LatentModel:
+        """The model, where it has a likelihood of pixels; ConfigError of a lossy one."""
+        if isinstance(self.model, LossyModel):
+            raise ConfigError(f"{self.name} is a lossy model, which says nothing of exact pixels; take a lossless one")
+        return self.model
+
     def codec(self, preset: str | None = None) -> "FileCodec":
         """The codec of this model, with a preset's coder, or its own; ConfigError for a preset that does not exist.
 
         A model without latents needs no coder: then a preset is only checked.
         """
         from rec_jax.codec.lossless import LosslessCodec
+        from rec_jax.codec.lossy import LossyCodec
         from rec_jax.codec.whole import WholeCodec
 
         coder = self.coder if preset is None else preset_coder(preset)
+        if isinstance(self.model, LossyModel):
+            return LossyCodec(self, coder)
         return LosslessCodec(self, coder) if self.model.groups else WholeCodec(self)
 
 
@@ -85,7 +95,7 @@ def open_package(name_or_path: str | os.PathLike) -> Package:
     return Package(name, model, stored.params, coder, learned, stored.model_id, stored.config)
 
 
-def package_of_params(model: LatentModel, params: dict[str, Any], coder: LayerCoder, learned=NOTHING):
+def package_of_params(model: AnyModel, params: dict[str, Any], coder: LayerCoder, learned=NOTHING):
     """The package of trained float parameters, quantised as export would; for evaluation without a model file."""
     name, stored = "a run", quantise_params(model, _on_host(params))
     return Package(name, model, stored, coder, learned)
@@ -97,7 +107,7 @@ def _on_host(node: Any) -> Any:
     return [_on_host(child) for child in node] if isinstance(node, list | tuple) else np.asarray(node)
 
 
-def _check_learned(model: LatentModel, learned: Learned, name: str) -> None:
+def _check_learned(model: AnyModel, learned: Learned, name: str) -> None:
     channels = [group.channels for group in model.groups for _ in range(group.n_layers)]
     if learned.step_counts and len(learned.step_counts) != len(channels):
         raise CorruptFile(

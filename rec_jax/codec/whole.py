@@ -138,7 +138,7 @@ class WholeCodec(FileCodec):
 
     def _law(self) -> tuple[Any, ExactNet, Any, None]:
         """Likelihood, net, parameters, and what a network with latents would say of the pixels."""
-        return self.package.model.likelihood, ExactNet(), self.package.exact_params["likelihood"], None
+        return self.package.lossless_model.likelihood, ExactNet(), self.package.exact_params["likelihood"], None
 
 
 def _kind(image: np.ndarray) -> tuple[int, int, int, int]:

@@ -7,7 +7,7 @@ static integer tables; what these cost is what a file pays, to the bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
 import numpy as np
@@ -39,6 +39,23 @@ class Dims(Protocol):
     def loc(self) -> Any:
         """Anything of p's shape."""
         ...
+
+
+class LongCall(NamedTuple):
+    """One call: a key's words [1], q and p [D] of numpy, and int32 shares [D] or None."""
+
+    key: Key
+    q: DiagGaussian
+    p: DiagGaussian
+    shares: Any
+
+
+class Found(NamedTuple):
+    """Its code, KL(q || p), and whether it overflows."""
+
+    code: Code
+    kl_nats: float
+    overflow: bool
 
 
 class Coder(Protocol):
@@ -96,6 +113,12 @@ class LayerCoder(Coder, Protocol):
 
     def with_counts(self, counts: StepCountModel, n_dims: int, learned_n_dims: int) -> Self:
         """The same coder for calls of n_dims, with counts that were learned on calls of learned_n_dims."""
+
+    def with_blocks_of(self, n_dims: int) -> Self:
+        """The same coder with blocks of at most so many dims."""
+
+    def encode_long(self, calls: Sequence[LongCall]) -> list[Found]:
+        """`encode_batch` of calls of any numbers of dims, each with shares of its own or None; on the host."""
 
     def smaller(self, halvings: int) -> Self:
         """The same coder with blocks 2^halvings times smaller, for targets that overflow."""

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from rec_jax.coders.base import Code, Info
+from rec_jax.coders.base import Code, Found, Info, LongCall
 from rec_jax.coders.calls import CallsCoder
 from rec_jax.coders.keys import as_words
 from rec_jax.core.errors import ConfigError
@@ -39,6 +39,14 @@ def encode_batch(coder: CallsCoder, keys: Any, q: Any, p: Any, *shared: Any) -> 
     with search_jax():
         keys, q, p = _checked(keys, _distribution("q", q, coder.target_type()), p, "[N, D]")
         return _encode_many(coder, keys, q, p, *shared)
+
+
+def encode_long(coder: CallsCoder, call: LongCall) -> Found:
+    """One call of LayerCoder.encode_long, compiled for its number of dims."""
+    q, p = (DiagGaussian(g.loc[None], g.scale[None]) for g in (call.q, call.p))
+    with search_jax():
+        code, info = jax.device_get(_encode_many(coder, call.key, q, p, call.shares))
+    return Found(jax.tree.map(lambda x: x[0], code), float(info.kl_nats[0]), bool(info.overflow[0]))
 
 
 @functools.partial(jax.jit, static_argnums=0)

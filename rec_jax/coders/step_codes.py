@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
-from rec_jax.coders.base import Code, ReadSymbols
+from rec_jax.coders.base import Code, Found, LongCall, ReadSymbols
 from rec_jax.coders.blocks import block_keys, block_shape
 from rec_jax.coders.calls import CallsCoder
 from rec_jax.coders.paths import Paths, first_path
@@ -121,6 +121,14 @@ class StepCoder(CallsCoder):
     def with_counts(self, counts: StepCountModel, n_dims: int, learned_n_dims: int) -> Self:
         here, learned = (block_shape(n, self.block_size)[1] for n in (n_dims, learned_n_dims))
         return dataclasses.replace(self, step_counts=counts.scaled(here, learned))
+
+    def with_blocks_of(self, n_dims: int) -> Self:
+        return dataclasses.replace(self, block_size=min(self.block_size or n_dims, n_dims))
+
+    def encode_long(self, calls: Sequence[LongCall]) -> list[Found]:
+        from rec_jax.coders.checked import encode_long
+
+        return [encode_long(self, call) for call in calls]
 
     def smaller(self, halvings: int) -> Self:
         if self.block_size is None or not halvings:

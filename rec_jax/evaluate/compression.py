@@ -117,5 +117,7 @@ def _elbo_bits(codec: FileCodec, image: np.ndarray, number: int, seed: int) -> t
     """-ELBO and KL of an image in bits; a picture larger than a tile is judged tile by tile, as it is coded."""
     cuts = codec.pieces(image)
     keys = tile_keys(seed, number, len(cuts))
-    elbo = keyed_elbo(codec.package.model, codec.package.float_params, cuts, keys, batch_size=min(len(cuts), 16))
+    elbo = keyed_elbo(
+        codec.package.lossless_model, codec.package.float_params, cuts, keys, batch_size=min(len(cuts), 16)
+    )
     return float(elbo.elbo_bits.sum()), float(elbo.kl_bits.sum())

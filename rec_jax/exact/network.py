@@ -82,9 +82,20 @@ class ExactNet:
         total = x + y
         return np.clip(total, 0, LIMIT, out=total) if self.xp is np else self.xp.clip(total, 0, LIMIT)
 
+    def add(self, x: Any, y: Any) -> Any:
+        """x + y, clipped; y may be a vector."""
+        return clip(x + y, self.xp)
+
+    def modulate_relu(self, x: Any, gain_and_bias: Any) -> Any:
+        """The positive part of gain x + bias, per channel, rounded and clipped."""
+        n = x.shape[-1]
+        moved = shift(x * gain_and_bias[..., :n], FRACTION_BITS, self.xp) + gain_and_bias[..., n:]
+        return self.xp.clip(moved, 0, LIMIT)
+
     def add_scaled(self, x: Any, factor: float, y: Any) -> Any:
         """x + factor y, factor rounded to 2^-16."""
-        return clip(x + shift(y * round(factor * 2**_FACTOR_BITS), _FACTOR_BITS, self.xp), self.xp)
+        scaled = y if factor == 1 else shift(y * round(factor * 2**_FACTOR_BITS), _FACTOR_BITS, self.xp)
+        return clip(x + scaled, self.xp)
 
     # ---- pixels and outputs --------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from rec_jax.core.errors import ConfigError
 from rec_jax.core.plugins import check_all_used, construct, field_names, is_plugin, plugin_class
-from rec_jax.models.base import LatentModel, LossyModel
+from rec_jax.models.base import AnyModel, LatentModel
 from rec_jax.models.knots import MAX_QUALITY
 from rec_jax.models.likelihoods.base import MAX_COMPONENTS, Likelihood
 from rec_jax.models.likelihoods.logistic import Logistic, PixelScaleLogistic
@@ -19,7 +19,7 @@ MAX_LEVELS, MAX_LAYERS, MAX_CHANNELS, MAX_STRIDE, MAX_WINDOW = 8, 1024, 4096, 64
 DISTORTIONS = ("mse", "ms_ssim")
 
 
-def make_model(config: Any) -> LatentModel | LossyModel:
+def make_model(config: Any) -> AnyModel:
     """The model that a config's `model` section describes.
 
     Args:

@@ -91,3 +91,6 @@ class LossyModel(TopDownModel, Protocol):
 
     def start(self, x: Any) -> dict[str, Any]:
         """Initial parameters, from a first batch of scaled pixels x [B, H, W, 3], numpy."""
+
+
+AnyModel = LatentModel | LossyModel

@@ -1,9 +1,9 @@
 """Vectors that depend on the quality: what conditions one set of weights on the whole rate-distortion curve.
 
-Qualities 0 .. 100 stand for a Lagrange multiplier, lambda = least (most / least)^(quality / 100). A vector is learned at
-evenly spaced qualities, its knots, and linear between them: {"knots": [..., K, C]} in a parameter tree. A network runs
-with a tree in which `at_qualities` (in training, one quality per image) or `at_quality` (in integers) has put vectors in
-their places. (Gains at a few rates, interpolated: Cui et al. 2021, arXiv:2003.02012.)
+Qualities 0 .. 100 stand for a Lagrange multiplier, lambda = least (most / least)^(quality / 100). A vector is learned
+at evenly spaced qualities, its knots, and linear between them: {"knots": [..., K, C]} in a parameter tree. A network
+runs with a tree in which `at_qualities` (in training, one quality per image) or `at_quality` (in integers) has put
+vectors in their places. (Gains at a few rates, interpolated: Cui et al. 2021, arXiv:2003.02012.)
 """
 
 import math

@@ -17,7 +17,7 @@ import numpy as np
 
 from rec_jax.core.layers import Layer
 from rec_jax.models.base import Draw, Group
-from rec_jax.models.rd_vae_start import start
+from rec_jax.models.rd_vae_start import OUTPUT_BITS, start
 from rec_jax.models.shuffle import depth_to_space, space_to_depth
 
 
@@ -91,7 +91,8 @@ class RDVAE:
             if i:
                 h = depth_to_space(net.conv(params["up_sample"][i - 1], h), level.stride // self.levels[i - 1].stride)
         h = residual(net, params["tail"], h)
-        return depth_to_space(net.output_conv(params["output"], h), self.levels[0].stride), records
+        pixels = net.halve(net.output_conv(params["output"], h), OUTPUT_BITS)
+        return depth_to_space(pixels, self.levels[0].stride), records
 
     def _step(self, net, draw: Draw, h, layer: Layer):
         own = layer.params

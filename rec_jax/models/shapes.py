@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from rec_jax.core.layers import Layer, LayerStack, layer_at
-from rec_jax.models.base import LatentModel, LossyModel
+from rec_jax.models.base import AnyModel, LossyModel
 
 
 class _ShapeNet:
@@ -40,7 +40,7 @@ class _ShapeNet:
         return state, records
 
 
-def param_shapes(model: LatentModel | LossyModel) -> dict[str, Any]:
+def param_shapes(model: AnyModel) -> dict[str, Any]:
     """The parameter tree with ("conv", (layers..., kh, kw, C, O)) for convolutions and plain shapes for arrays."""
     if isinstance(model, LossyModel):
         return _shapes(model.start(np.zeros((1, model.stride, model.stride, 3))))

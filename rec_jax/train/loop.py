@@ -23,7 +23,7 @@ from rec_jax.core.compilation import training_compiler_options
 from rec_jax.core.errors import ConfigError
 from rec_jax.data.batches import batch_indices
 from rec_jax.models import make_model
-from rec_jax.models.base import LatentModel, LossyModel
+from rec_jax.models.base import AnyModel, LossyModel
 from rec_jax.models.float_net import FloatNet
 from rec_jax.models.likelihoods.base import scale_pixels
 from rec_jax.train import parallel
@@ -95,7 +95,7 @@ def _restore_or_create(
     config: ConfigDict,
     workdir: str | Path,
     checkpoints: Checkpoints,
-    model: LatentModel | LossyModel,
+    model: AnyModel,
     optimizer: optax.GradientTransformation,
     mesh: Mesh,
     images: np.ndarray,
@@ -122,7 +122,7 @@ def _restore_or_create(
     return state
 
 
-def _started(model: LatentModel | LossyModel, images: np.ndarray) -> Any:
+def _started(model: AnyModel, images: np.ndarray) -> Any:
     """The initial parameters of a model that makes its own; None for others, whose convolutions a walk makes."""
     return model.start(scale_pixels(images.astype(np.float32))) if isinstance(model, LossyModel) else None
 

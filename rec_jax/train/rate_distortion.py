@@ -2,8 +2,8 @@
 
     L = R + lambda D,   R = sum_l KL(q_l || p_l) in bits per pixel,   D = 255^2 MSE
 
-The loss at high qualities is many times that at low ones. Both R and lambda D grow about as the root of lambda, so every
-image is weighted by lambda^-1/2: a saving of one per cent counts alike all along the curve.
+The loss at high qualities is many times that at low ones. Both R and lambda D grow about as the root of lambda, so
+every image is weighted by lambda^-1/2: a saving of one per cent counts alike all along the curve.
 """
 
 import math

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from rec_jax.models.base import LatentModel, LossyModel
+from rec_jax.models.base import AnyModel, LossyModel
 from rec_jax.models.init import init_params
 from rec_jax.train.metrics import Totals, no_totals
 
@@ -23,7 +23,7 @@ class TrainState(NamedTuple):
 
 
 def create_state(
-    model: LatentModel | LossyModel,
+    model: AnyModel,
     optimizer: optax.GradientTransformation,
     key: jax.Array,
     images: jax.Array,

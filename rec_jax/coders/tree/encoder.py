@@ -1,6 +1,7 @@
 """The tree coder under jax: targets to codes, and codes to samples in floats."""
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -51,12 +52,12 @@ def decode_call(coder: TreeCoder, key: Key, p: DiagGaussian, code: TreeCode, sha
     return _decode_batch(coder, *batch, shares)[0]
 
 
-def choose_steps(coder: TreeCoder, block_kl_nats: jax.Array) -> jax.Array:
+def choose_steps(coder: TreeCoder, block_kl_nats: Any, xp: Any = jnp) -> Any:
     """The number of steps on offer that comes closest to rate * KL nats, by square roots; int32."""
     offered = np.array(coder.offered)
     roots = np.sqrt(offered)
-    borders = jnp.asarray(0.25 * (roots[1:] + roots[:-1]) ** 2 * coder.step_nats / coder.rate, jnp.float32)
-    return jnp.asarray(offered, jnp.int32)[jnp.searchsorted(borders, block_kl_nats)]
+    borders = xp.asarray(0.25 * (roots[1:] + roots[:-1]) ** 2 * coder.step_nats / coder.rate, xp.float32)
+    return xp.asarray(offered, xp.int32)[xp.searchsorted(borders, block_kl_nats)]
 
 
 def _decode_batch(coder: TreeCoder, keys: Key, p: DiagGaussian, code: TreeCode, shares) -> jax.Array:

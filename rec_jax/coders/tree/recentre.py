@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from rec_jax.coders.tree.outliers import LENGTHS, MAX_EXPONENT, MAX_OUTLIERS, MIN_EXPONENT, Outliers
 from rec_jax.core.gaussian import DiagGaussian, kl_nats
 
-_WIDEST = 16.0  # t is at most so many times the posterior's scale: a narrower t would only cost more bits
+WIDEST = 16.0  # t is at most so many times the posterior's scale: a narrower t would only cost more bits
 WIDE = 3.0  # times as wide as p: beyond it what arrives is too narrow by more than a tenth
 
 
@@ -22,7 +22,7 @@ def find_outliers(q: DiagGaussian, p: DiagGaussian, reach_nats: float) -> Outlie
         jnp.take(x, dims, mode="fill", fill_value=1.0) for x in ((q.loc - p.loc) / p.scale, q.scale / p.scale)
     )
     wide = -jnp.ceil(jnp.log(scale) / jnp.log(4.0))  # t between one and four times the posterior's scale
-    narrow = jnp.maximum(jnp.ceil(-jnp.log(_WIDEST * scale) / jnp.log(4.0)), 0)
+    narrow = jnp.maximum(jnp.ceil(-jnp.log(WIDEST * scale) / jnp.log(4.0)), 0)
     exponents = jnp.clip(jnp.where(scale > WIDE, wide, narrow), MIN_EXPONENT, MAX_EXPONENT)
     limit = float((1 << (LENGTHS - 1)) - 1)
     shifts = jnp.clip(jnp.round(0.5 * loc * 4.0**exponents), -limit, limit)

@@ -1,0 +1,226 @@
+"""The lossy codec: a picture's latents by relative entropy coding, and nothing else (docs/FORMAT.md).
+
+The latents of the whole picture are sent layer by layer from the top; there are no tiles, so there are no seams. A
+layer is cut into calls of the coder only because a call is bounded. The walk from the indices to the picture's 8 bits
+is that of the lossless codec: integers, the same on every machine. Decoding runs on numpy; encoding imports jax.
+"""
+
+import dataclasses
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from rec_jax.codec import container
+from rec_jax.codec.base import Encoded, FileCodec
+from rec_jax.codec.expected_kl import shares_of
+from rec_jax.codec.latents import layer_keys
+from rec_jax.codec.presets import preset_name, preset_number
+from rec_jax.coders import LayerCoder, StepCountModel
+from rec_jax.coders.base import Code
+from rec_jax.coders.blocks import block_shape
+from rec_jax.coders.paths import follow_all
+from rec_jax.core.errors import ConfigError, CorruptFile, UnsupportedImage, WrongModel
+from rec_jax.core.progress import Progress
+from rec_jax.entropy.queue import SymbolReader
+from rec_jax.exact.arithmetic import shift
+from rec_jax.exact.network import OUTPUT_BITS, ExactNet
+from rec_jax.exact.prior import as_latents, prior_integers
+from rec_jax.exact.threefry import Key
+from rec_jax.models.base import LossyModel
+from rec_jax.models.exact_params import exact_params, float_params
+from rec_jax.models.knots import MAX_QUALITY, at_quality
+
+CALL_DIMS = 1 << 16  # of a layer at most so many in one call
+BLOCK_DIMS = 1 << 12  # of a call at most so many in one block
+DEFAULT_QUALITY = 50
+_STEP_COUNTS = StepCountModel(first_centre=0, first_decay=254, next_decay=240)
+
+
+class _Dims(NamedTuple):
+    """The shape of a prior: all that parsing a stream needs to know of it."""
+
+    loc: np.ndarray
+
+
+class Call(NamedTuple):
+    """A part of a layer: dims first .. first + n_dims of its latents [h, w, c], row by row."""
+
+    layer: int
+    number: int  # in its layer
+    first: int
+    n_dims: int
+
+    @property
+    def here(self) -> slice:
+        return slice(self.first, self.first + self.n_dims)
+
+    @property
+    def dims(self) -> _Dims:
+        """What the coder's symbols look at."""
+        return _Dims(np.broadcast_to(np.float32(0), (self.n_dims,)))
+
+    @property
+    def keys(self) -> Key:
+        """The words of its key, [1]."""
+        return layer_keys([self.number], self.layer)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LossyCodec(FileCodec):
+    """The codec of a package with a lossy model.
+
+    coder: of a preset; its blocks are cut to BLOCK_DIMS.  quality: 0 to 100, what `compress` aims at (models/knots.py);
+    a file says its own, and is decoded with it.
+    """
+
+    coder: LayerCoder
+    quality: int = dataclasses.field(default=DEFAULT_QUALITY, kw_only=True)
+
+    searches = True
+    progress_of = "layers"
+
+    def __post_init__(self):
+        if type(self.quality) is not int or not 0 <= self.quality <= MAX_QUALITY:
+            raise ConfigError(f"quality={self.quality!r}: a whole number from 0 to {MAX_QUALITY}")
+
+    def at(self, quality: int) -> Self:
+        """The same codec at another quality."""
+        return dataclasses.replace(self, quality=quality)
+
+    @property
+    def model(self) -> LossyModel:
+        """The package's."""
+        assert isinstance(self.package.model, LossyModel)
+        return self.package.model
+
+    @property
+    def layer_coder(self) -> LayerCoder:
+        """The coder of every layer."""
+        return self.coder.with_blocks_of(BLOCK_DIMS).with_counts(_STEP_COUNTS, BLOCK_DIMS, BLOCK_DIMS)
+
+    def on_device(self, platform: str | None) -> Self:
+        if platform is not None:
+            raise ConfigError("a lossy file is decoded on the processor; take no device")
+        return self
+
+    def pieces(self, image: np.ndarray) -> np.ndarray:
+        return padded(as_colour(image), self.model.stride)[None]
+
+    # ---- encoding --------------------------------------------------------------------------------------------------
+
+    def _encode(self, images: list[np.ndarray], progress: Progress | None, measure: bool) -> list[Encoded | None]:
+        from rec_jax.codec.lossy_encoder import encode_picture
+
+        del measure
+        for image in images:
+            if image.dtype != np.uint8:
+                raise UnsupportedImage(
+                    f"image is {image.dtype}: a lossy file holds 8 bits; compress it without loss, or convert it first"
+                )
+        return [encode_picture(self, image, progress) for image in images]
+
+    # ---- decoding --------------------------------------------------------------------------------------------------
+
+    def _decode(self, header: container.Header, payload: bytes, progress: Progress | None) -> np.ndarray:
+        quality = self._checked_quality(header, payload)
+        reader, size = SymbolReader(payload[1:]), padded_size(header.height, header.width, self.model.stride)
+        calls = self.calls(*size)
+        coder = self.layer_coder
+        codes = [coder.from_symbols(coder.read_symbols(reader.read, c.dims), c.dims) for c in calls]
+        pixels = self.walk(quality, size, calls, codes, progress)[: header.height, : header.width]
+        return as_grey(pixels) if header.grey else np.ascontiguousarray(pixels)
+
+    def walk(self, quality: int, size: tuple[int, int], calls, codes: list[Code], progress=None) -> np.ndarray:
+        """The picture uint8 [H, W, 3] that codes, one per call, stand for; size: multiples of the model's stride."""
+        coder, n_layers = self.layer_coder, calls[-1].layer + 1
+        batched = [with_axis(code) for code in codes]
+        paths = follow_all([coder.paths_of(c.keys, code, c.n_dims, np) for c, code in zip(calls, batched, strict=True)])
+        parts = list(zip(calls, batched, paths, strict=True))
+
+        def draw(layer, prior, hidden):
+            del hidden
+            number = int(layer.number)
+            loc, scale = (x.reshape(1, -1) for x in prior_integers(*prior, np))
+            shares = self.shares(number, quality, scale[0])
+            z = np.empty_like(loc)
+            for call, code, path in parts:
+                if call.layer == number:
+                    own = None if shares is None else shares[call.here]
+                    units = coder.units(call.keys, code, call.n_dims, own, np, path)
+                    z[:, call.here] = coder.place(code, loc[:, call.here], scale[:, call.here], units, np)
+            progress and progress(number + 1, n_layers)
+            return as_latents(z, prior[0], np), None
+
+        outputs, _ = self.model.top_down(ExactNet(), self.decoder_params(quality), draw, 1, size)
+        return to_pixels(outputs[0])
+
+    def _checked_quality(self, header: container.Header, payload: bytes) -> int:
+        """A file's quality, once it is clear that this coder wrote the file."""
+        preset, rest = header.method >> 4, header.method & 15
+        if preset != preset_number(self.coder):
+            have = preset_name(preset_number(self.coder))
+            raise WrongModel(f"the file was written with preset {preset_name(preset)}; this codec has {have}")
+        if rest or header.depth != 8 or not payload or payload[0] > MAX_QUALITY:
+            raise CorruptFile("the file is damaged: its method or its quality is none of a lossy file's")
+        return payload[0]
+
+    # ---- what both sides derive --------------------------------------------------------------------------------------
+
+    def calls(self, height: int, width: int) -> list[Call]:
+        """The coder's calls for a padded picture, in the order of the stream."""
+        made: list[Call] = []
+        layer = 0
+        for group in self.model.groups:
+            n_dims = (height // group.stride) * (width // group.stride) * group.channels
+            n_calls, each = block_shape(n_dims, CALL_DIMS)
+            for _ in range(group.n_layers):
+                parts = ((i, i * each, min(each, n_dims - i * each)) for i in range(n_calls))
+                made += (Call(layer, *part) for part in parts)
+                layer += 1
+        return made
+
+    def shares(self, layer: int, quality: int, scale: np.ndarray) -> np.ndarray | None:
+        """What each dim of a layer is expected to carry, by its prior's scale; None: nothing was learned."""
+        tables = self.package.learned.by_scale
+        return shares_of(tables[layer], quality, scale) if tables else None
+
+    def decoder_params(self, quality: int) -> dict[str, Any]:
+        """Integers, of one quality."""
+        return exact_params(self.model, at_quality(self.package.stored, quality))
+
+    def encoder_params(self, quality: int) -> dict[str, Any]:
+        """The same, and the encoder's own, as floats."""
+        return float_params(at_quality(self.package.stored, quality))
+
+
+def padded_size(height: int, width: int, stride: int) -> tuple[int, int]:
+    """The sides, rounded up to the stride."""
+    return -(-height // stride) * stride, -(-width // stride) * stride
+
+
+def padded(image: np.ndarray, stride: int) -> np.ndarray:
+    """[H, W, 3], padded by repeating the last row and column."""
+    height, width = padded_size(*image.shape[:2], stride)
+    return np.pad(image, ((0, height - image.shape[0]), (0, width - image.shape[1]), (0, 0)), mode="edge")
+
+
+def as_colour(image: np.ndarray) -> np.ndarray:
+    """Grey [H, W] as [H, W, 3]; colour as it is."""
+    return np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image
+
+
+def as_grey(pixels: np.ndarray) -> np.ndarray:
+    """The mean of three colours, halves up."""
+    return ((2 * pixels.sum(axis=2, dtype=np.int64) + 3) // 6).astype(np.uint8)
+
+
+def to_pixels(outputs: np.ndarray) -> np.ndarray:
+    """A network's picture, integers in units of 2^-16 on +-1/2, as 8 bits: the value whose bin holds it."""
+    return np.clip(shift(outputs - (1 << 7), OUTPUT_BITS - 8, np) + 128, 0, 255).astype(np.uint8)
+
+
+def with_axis(code: Any) -> Any:
+    """A code with a leading axis of one call."""
+    if code is None or not isinstance(code, tuple):
+        return None if code is None else np.asarray(code)[None]
+    return type(code)(*(with_axis(part) for part in code))

@@ -1,0 +1,111 @@
+"""Encoding lossy files: the encoder's network under numpy, whatever the picture's size, the search under jax.
+
+The top-down walk is the decoder's own, in integers, so its samples are too. Each layer's posterior is made after the
+layers above are fixed, so that it makes up for what they missed.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from rec_jax.codec import container
+from rec_jax.codec.base import Encoded
+from rec_jax.codec.lossy import LossyCodec, as_colour, as_grey, padded, padded_size, to_pixels, with_axis
+from rec_jax.codec.presets import preset_number
+from rec_jax.coders.base import Code, LongCall
+from rec_jax.core.gaussian import DiagGaussian
+from rec_jax.core.progress import Progress
+from rec_jax.core.units import nats_to_bits
+from rec_jax.entropy.base import BitCounter
+from rec_jax.entropy.queue import SymbolWriter
+from rec_jax.exact.arithmetic import FRACTION_BITS
+from rec_jax.exact.network import ExactNet
+from rec_jax.exact.prior import as_latents, prior_integers
+from rec_jax.exact.tables import SCALE_BITS
+from rec_jax.models.gaussians import MAX_LOG_SCALE
+from rec_jax.models.likelihoods.base import scale_pixels
+from rec_jax.models.numpy_net import NumpyNet
+
+_NET = NumpyNet()
+
+
+def encode_picture(codec: LossyCodec, image: np.ndarray, progress: Progress | None = None) -> Encoded | None:
+    """The file of a picture uint8 at the codec's quality; None if the coder cannot hold a layer."""
+    codes, pixels, kl_nats = search(codec, image, progress)
+    if codes is None:
+        return None
+    writer, index, side = SymbolWriter(), BitCounter(), BitCounter()
+    for call, code in zip(codec.calls(*padded_size(*image.shape[:2], codec.model.stride)), codes, strict=True):
+        runs = list(zip(*codec.layer_coder.symbols(code, call.dims), strict=True))
+        for i, (values, table) in enumerate(runs):
+            writer.write(values, table)
+            (index if i == len(runs) - 1 else side).write(values, table)
+    shown = pixels[: image.shape[0], : image.shape[1]]
+    shown = as_grey(shown) if image.ndim == 2 else np.ascontiguousarray(shown)
+    method = preset_number(codec.coder) << 4
+    header = container.image_header(shown, container.LOSSY, method, codec.package.model_id)
+    stream = writer.getvalue()
+    blob = container.pack(header, bytes([codec.quality]) + stream)
+    header_bits, kl_bits = 8 * (len(blob) - len(stream)), float(nats_to_bits(kl_nats))
+    return Encoded(blob, container.LOSSY, header_bits, index.bits, side.bits, 0.0, 0.0, kl_bits)
+
+
+def search(
+    codec: LossyCodec, image: np.ndarray, progress: Progress | None = None
+) -> tuple[list[Code] | None, np.ndarray, float]:
+    """(the codes of all calls, in order; the padded picture uint8 [H, W, 3] that they stand for; their KL in nats).
+
+    No codes where the coder cannot hold a target.
+    """
+    model, coder, quality = codec.model, codec.layer_coder, codec.quality
+    pixels = padded(as_colour(image), model.stride)
+    params, calls = codec.encoder_params(quality), codec.calls(*pixels.shape[:2])
+    codes: list[Code] = []
+    kl_nats, overflow = 0.0, False
+
+    def draw(layer, prior, hidden):
+        nonlocal kl_nats, overflow
+        number = int(layer.number)
+        loc, scale = (x.reshape(1, -1) for x in prior_integers(*prior, np))
+        q = posterior(model, layer, hidden)
+        p = DiagGaussian(_float(loc[0], FRACTION_BITS), _float(scale[0], SCALE_BITS))
+        shares = codec.shares(number, quality, scale[0])
+        own = [call for call in calls if call.layer == number]
+        found = coder.encode_long(
+            [LongCall(c.keys, _part(q, c.here), _part(p, c.here), _at(shares, c.here)) for c in own]
+        )
+        z = np.empty_like(loc)
+        for call, (code, call_kl, over) in zip(own, found, strict=True):
+            codes.append(code)
+            kl_nats, overflow = kl_nats + call_kl, overflow or over
+            batched = with_axis(code)
+            units = coder.units(call.keys, batched, call.n_dims, _at(shares, call.here), np)
+            z[:, call.here] = coder.place(batched, loc[:, call.here], scale[:, call.here], units, np)
+        progress and progress(number + 1, calls[-1].layer + 1)
+        return as_latents(z, prior[0], np), None
+
+    x = scale_pixels(pixels[None].astype(np.float32))
+    inputs = [model.group_params(params, g) for g in range(len(model.groups))]
+    outputs, _ = model.top_down(
+        ExactNet(), codec.decoder_params(quality), draw, 1, pixels.shape[:2], model.infer(_NET, params, x), inputs
+    )
+    return None if overflow else codes, to_pixels(outputs[0]), kl_nats
+
+
+def posterior(model: Any, layer: Any, hidden: Any) -> DiagGaussian:
+    """q(z_l | x, z_<l) of a draw of the exact walk, flat [D]; layer.inputs are its float parameters."""
+    loc, log_scale = model.posterior(_NET, layer.inputs, _float(hidden, FRACTION_BITS), layer.context)
+    scale = np.exp(np.clip(log_scale, -MAX_LOG_SCALE, MAX_LOG_SCALE))
+    return DiagGaussian(loc.reshape(-1), scale.reshape(-1))
+
+
+def _part(g: DiagGaussian, here: slice) -> DiagGaussian:
+    return DiagGaussian(g.loc[here], g.scale[here])
+
+
+def _at(shares: np.ndarray | None, here: slice) -> np.ndarray | None:
+    return None if shares is None else shares[here]
+
+
+def _float(integers: np.ndarray, bits: int) -> np.ndarray:
+    return (integers * 2.0**-bits).astype(np.float32)

@@ -1,0 +1,80 @@
+"""The arithmetic of a network in floats under numpy: what an encoder does once per picture, of any size.
+
+Nothing is compiled, so a picture of a new size costs nothing extra; and no jax is needed.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from rec_jax.core.layers import layer_at
+from rec_jax.exact.convolution import convolve
+
+
+class NumpyNet:
+    """models/float_net.py's operations on arrays of `dtype`, for parameters {"w", "b"}."""
+
+    xp = np
+
+    def __init__(self, dtype: Any = np.float32):
+        self.dtype = dtype
+
+    def conv(self, params: dict, x, features: int = 0, init_scale: float = 1.0, valid: bool = False):
+        """Convolution [B, H, W, C] -> [B, H, W, features]; zeros surround x, or (valid) the kernel lies inside."""
+        del features, init_scale
+        w, b = (np.asarray(params[name], self.dtype) for name in ("w", "b"))
+
+        def add_bias(sums):
+            sums += b
+
+        return convolve(np.asarray(x, self.dtype), w, valid, np, add_bias)
+
+    output_conv = conv
+
+    def conv_relu(self, params: dict, x, valid: bool = False):
+        """The positive part of `conv`."""
+        return np.maximum(self.conv(params, x, valid=valid), 0)
+
+    def add(self, x, y):
+        """x + y; y may be a vector."""
+        return x + y
+
+    def modulate_relu(self, x, gain_and_bias):
+        """The positive part of gain x + bias, per channel."""
+        n = x.shape[-1]
+        return np.maximum(x * gain_and_bias[..., :n] + gain_and_bias[..., n:], 0)
+
+    def add_scaled(self, x, factor: float, y):
+        """x + factor y."""
+        return x + self.dtype(factor) * y
+
+    def halve(self, x, times: int):
+        """x / 2^times of an output."""
+        return x * self.dtype(2.0**-times)
+
+    def elu(self, x):
+        """ELU: x above 0, exp(x) - 1 below."""
+        return np.where(x < 0, np.expm1(np.minimum(x, 0)), x)
+
+    def concat(self, parts):
+        """Channels one after the other."""
+        return np.concatenate(parts, axis=-1)
+
+    def tile(self, vector, shape):
+        """A vector at every position of shape."""
+        return np.broadcast_to(vector, (*shape, vector.shape[-1]))
+
+    def repeat(self, step: Callable, state, layers, reverse: bool = False):
+        """step(state, layer) -> (state, record) over layers stacked on the first axis; the records as a list."""
+        length = len(_first_leaf(layers))
+        records: list[Any] = [None] * length
+        for i in reversed(range(length)) if reverse else range(length):
+            state, records[i] = step(state, layer_at(layers, i))
+        return state, records
+
+
+def _first_leaf(tree: Any) -> Any:
+    while isinstance(tree, dict | tuple):
+        tree = next(iter(tree.values())) if isinstance(tree, dict) else tree[0]
+    return tree
