@@ -107,7 +107,7 @@ def choose_phases(config: ConfigDict) -> ConfigDict:
 
 def choose_lossy(config: ConfigDict) -> ConfigDict:
     """The hierarchical VAE for lossy pictures, learned along its whole curve (rec_jax/models/rd_vae.py)."""
-    levels = ((8, 96, 3, 16, 1), (16, 128, 3, 32, 1), (32, 160, 2, 32, 1))  # stride, width, layers, channels, blocks
+    levels = ((8, 128, 3, 32, 1), (16, 128, 3, 32, 1), (32, 128, 2, 32, 1))  # stride, width, layers, channels, blocks
     curve = dict(knots=6, lambdas=(0.001, 0.1), distortion="mse")
     with config.unlocked():
         config.model = ConfigDict(dict(kind="rd_vae", levels=levels) | curve)

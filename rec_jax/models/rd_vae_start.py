@@ -110,7 +110,7 @@ def _up(rng, model: Any, i: int) -> dict[str, Any]:
 
 def _look(rng, model: Any, i: int, j: int) -> dict[str, Any]:
     level, w = model.levels[i], model.levels[i].width
-    own = {"hidden": _conv(rng, 3, w, w // 2), "loc": _conv(rng, 1, w, level.channels, 0.05)}
+    own = {"hidden": _conv(rng, 1, w, w // 2), "loc": _conv(rng, 1, w, level.channels, 0.05)}
     n, first = _own_in_layer(model, i, j)
     own["loc"]["w"][..., :n] = 0.0
     own["loc"]["w"][0, 0, first + np.arange(n), np.arange(n)] = 1.0
