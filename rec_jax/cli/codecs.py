@@ -1,14 +1,23 @@
 """Which codec a command uses."""
 
+import numpy as np
+
 from rec_jax.codec import container, load_codec, model_file
 from rec_jax.codec.base import FileCodec
-from rec_jax.core.errors import RecError, WrongModel
+from rec_jax.core.errors import BitstreamMismatch, RecError, WrongModel
 from rec_jax.core.messages import one_line
 
 
-def open_codec(name_or_path: str, preset: str) -> FileCodec:
-    """The codec of a model, with compiled functions kept on disk between runs; imports jax for one with latents."""
+def open_codec(name_or_path: str, preset: str, lossy: bool = False) -> FileCodec:
+    """The codec of a model, with compiled functions kept on disk between runs; imports jax for one with latents.
+
+    lossy: whether a lossy one is wanted; RecError if it is of the other kind, so that no pixel is lost by accident.
+    """
     codec = load_codec(name_or_path, preset)
+    if lossy and codec.exact:
+        raise RecError(f"{name_or_path} is a lossless model; without --lossy and the like it compresses exactly")
+    if not lossy and not codec.exact:
+        raise RecError(f"{name_or_path} is a lossy model; add --lossy to lose what it loses, or take another model")
     if not codec.searches:
         return codec
     try:
@@ -18,6 +27,18 @@ def open_codec(name_or_path: str, preset: str) -> FileCodec:
     check_device()
     enable_compilation_cache()
     return codec
+
+
+def verify(codec: FileCodec, data: bytes, image: np.ndarray, source: str) -> str:
+    """Decodes a file before it is written; what is to be said of it. BitstreamMismatch if it is not the picture."""
+    pixels = codec.decompress(data)  # a lossy one too has the checksum of what the encoder saw
+    if np.array_equal(pixels, image):
+        return ", verified"
+    if codec.exact or pixels.shape != image.shape:
+        raise BitstreamMismatch(f"{source}: the file did not decode to its pixels; nothing was written")
+    from rec_jax.codec.rate_control import psnr_of
+
+    return f", verified, {psnr_of(pixels, image):.2f} dB"
 
 
 def shipped_name(header: container.Header) -> str | None:

@@ -4,17 +4,15 @@ import argparse
 import functools
 import time
 
-import numpy as np
-
-from rec_jax.cli import codecs
+from rec_jax.cli import codecs, lossy
 from rec_jax.cli.bulk.run import add_options, find_work, one_or_many, run_bulk
 from rec_jax.cli.describe import embedded_format, sizes
 from rec_jax.cli.streams import deliver, report
 from rec_jax.codec import container
-from rec_jax.codec.defaults import LARGE_MODEL, SMALL_MODEL, default_model
+from rec_jax.codec.base import FileCodec
+from rec_jax.codec.defaults import LARGE_MODEL, LOSSY_MODEL, SMALL_MODEL, default_model
 from rec_jax.codec.presets import PRESETS
 from rec_jax.codec.tiles import SMALL
-from rec_jax.core.errors import BitstreamMismatch
 from rec_jax.core.outputs import check_output
 from rec_jax.core.progress import progress_line
 
@@ -28,6 +26,7 @@ def add_parser(commands) -> None:
     add_options(command, "1 for a model with latents, else the number of processors")
     by_size = f"default: {SMALL_MODEL} for a picture up to {SMALL}x{SMALL}, {LARGE_MODEL} for a larger one"
     command.add_argument("--model", metavar="NAME|PATH", help=by_size)
+    lossy.add_options(command)
     command.add_argument("--preset", choices=list(PRESETS), default="default", help="effort of the coder")
     command.add_argument(
         "--drop-icc", action="store_true", help="take the pixels without ICC profile or other colour tags"
@@ -47,9 +46,11 @@ def _run_many(arguments: argparse.Namespace) -> int:
     from rec_jax.data.image_files import is_image_name
 
     inputs = find_work(arguments, ".rec", is_image_name)
-    options = (arguments.model, arguments.preset, arguments.drop_icc, arguments.verify)
+    aim = lossy.aim_of(arguments)
+    options = (arguments.model, arguments.preset, arguments.drop_icc, arguments.verify, aim)
     make_work = functools.partial(Compressor, *options, force=arguments.force)
-    searches = make_work().codec(arguments.model or SMALL_MODEL).searches  # and that there is such a model
+    default = SMALL_MODEL if aim is None else LOSSY_MODEL
+    searches = make_work().codec(arguments.model or default).searches  # and that there is such a model
     return run_bulk(arguments, inputs, make_work, 1 if searches else None)
 
 
@@ -58,19 +59,24 @@ def _run_one(arguments: argparse.Namespace, source: str, output: str) -> None:
 
     start_s = time.perf_counter()
     check_output(output, source, arguments.force, suffix=".rec")
+    aim = lossy.aim_of(arguments)
     image = read_image(source, drop_icc=arguments.drop_icc)
-    model = arguments.model or default_model(image)
-    codec = codecs.open_codec(model, arguments.preset)
+    model = arguments.model or (default_model(image) if aim is None else LOSSY_MODEL)
+    codec = codecs.open_codec(model, arguments.preset, lossy=aim is not None)
     with progress_line(f"rec-jax: {codec.progress_of}") as progress:
-        data = codec.compress(image, progress=progress)
-    if arguments.verify and not np.array_equal(codec.decompress(data), image):
-        raise BitstreamMismatch(f"{source}: the file did not decode to its pixels; nothing was written")
+        data = codec.compress(image, progress) if aim is None else lossy.compress(codec, aim, image, progress)
+    verified = codecs.verify(codec, data, image, source) if arguments.verify else ""
     deliver(output, data)
-    header, _ = container.unpack(data)
+    elapsed_s = time.perf_counter() - start_s
+    report(output, f"{_said_of(data, model, arguments.preset, codec)}{verified}, {elapsed_s:.1f} s")
+
+
+def _said_of(data: bytes, model: str, preset: str, codec: FileCodec) -> str:
+    header, payload = container.unpack(data)
     if header.kind == container.EMBEDDED:
         how = embedded_format(header)
     else:
-        how = f"model {model}" + (f", preset {arguments.preset}" if codec.searches else "")
-    verified = ", verified" if arguments.verify else ""
-    elapsed_s = time.perf_counter() - start_s
-    report(output, f"{sizes(header, len(data))}, {how}{verified}, {elapsed_s:.1f} s")
+        how = f"model {model}" + (f", preset {preset}" if codec.searches else "")
+    if header.kind == container.LOSSY:
+        how += f", quality {payload[0]}"
+    return f"{sizes(header, len(data))}, {how}"

@@ -50,4 +50,5 @@ def _run_one(arguments: argparse.Namespace, source: str, output: str) -> None:
         codec = codec_of(header, arguments.model)
         image = codec.on_device(arguments.device).decompress(data)
     deliver(output, png_bytes(image))
-    report(output, f"{sizes(header, len(data))}, exact, {time.perf_counter() - start_s:.1f} s")
+    how = f"lossy, quality {payload[0]}" if header.kind == container.LOSSY else "exact"
+    report(output, f"{sizes(header, len(data))}, {how}, {time.perf_counter() - start_s:.1f} s")

@@ -10,6 +10,9 @@ def sizes(header: container.Header, n_bytes: int) -> str:
     kind = "grey" if header.grey else "colour"
     rate_bpd = bits_to_bpd(8 * n_bytes, header.n_dims)
     size = f"{header.width}x{header.height} {kind}"
+    if header.kind == container.LOSSY:
+        rate_bpp = 8 * n_bytes / (header.height * header.width)
+        return f"{size}, {n_bytes} bytes for {header.n_dims} raw, {rate_bpp:.3f} bits/pixel"
     return f"{size}, {n_bytes} bytes for {header.n_dims} raw, {rate_bpd:.3f} bits/dim"
 
 

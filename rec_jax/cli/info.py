@@ -27,4 +27,6 @@ def run(arguments: argparse.Namespace) -> None:
     else:
         say(f"  model id {header.model_id:04x} ({shipped_name(header) or 'not shipped'})")
         say(f"  {method(header)}")
+    if header.kind == container.LOSSY:
+        say(f"  lossy, quality {stream[0]}: the pixels below are those that come out, on every machine")
     say(f"  CRC-32 of the pixels {header.pixel_crc32:08x}")

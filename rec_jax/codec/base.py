@@ -43,6 +43,7 @@ class FileCodec(abc.ABC):
     package: Package
     fallback: str = dataclasses.field(default="smallest", kw_only=True)
 
+    exact: ClassVar[bool] = True  # whether its files give back the very pixels
     searches: ClassVar[bool]  # whether encoding runs jax
     progress_of: ClassVar[str]  # what `progress` counts
 

@@ -5,6 +5,7 @@ import numpy as np
 from rec_jax.codec.tiles import SMALL
 
 SMALL_MODEL, LARGE_MODEL = "cifar10", "photos"  # for pictures up to SMALL x SMALL, and for others
+LOSSY_MODEL = "photos-lossy"
 
 
 def default_model(image: np.ndarray) -> str:

@@ -76,6 +76,7 @@ class LossyCodec(FileCodec):
     coder: LayerCoder
     quality: int = dataclasses.field(default=DEFAULT_QUALITY, kw_only=True)
 
+    exact = False
     searches = True
     progress_of = "layers"
 

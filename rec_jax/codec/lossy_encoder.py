@@ -26,7 +26,7 @@ from rec_jax.models.gaussians import MAX_LOG_SCALE
 from rec_jax.models.likelihoods.base import scale_pixels
 from rec_jax.models.numpy_net import NumpyNet
 
-_NET = NumpyNet()
+NET = NumpyNet()
 
 
 def encode_picture(codec: LossyCodec, image: np.ndarray, progress: Progress | None = None) -> Encoded | None:
@@ -87,14 +87,14 @@ def search(
     x = scale_pixels(pixels[None].astype(np.float32))
     inputs = [model.group_params(params, g) for g in range(len(model.groups))]
     outputs, _ = model.top_down(
-        ExactNet(), codec.decoder_params(quality), draw, 1, pixels.shape[:2], model.infer(_NET, params, x), inputs
+        ExactNet(), codec.decoder_params(quality), draw, 1, pixels.shape[:2], model.infer(NET, params, x), inputs
     )
     return None if overflow else codes, to_pixels(outputs[0]), kl_nats
 
 
 def posterior(model: Any, layer: Any, hidden: Any) -> DiagGaussian:
     """q(z_l | x, z_<l) of a draw of the exact walk, flat [D]; layer.inputs are its float parameters."""
-    loc, log_scale = model.posterior(_NET, layer.inputs, _float(hidden, FRACTION_BITS), layer.context)
+    loc, log_scale = model.posterior(NET, layer.inputs, _float(hidden, FRACTION_BITS), layer.context)
     scale = np.exp(np.clip(log_scale, -MAX_LOG_SCALE, MAX_LOG_SCALE))
     return DiagGaussian(loc.reshape(-1), scale.reshape(-1))
 

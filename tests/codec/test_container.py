@@ -132,7 +132,7 @@ def test_every_truncation_is_found(length):
         (b"\xceR\x3f" + bytes(30), UnsupportedVersion, "version 3; this program reads 2: update rec_jax"),
         (b"\xceR\x11" + bytes(30), UnsupportedVersion, "version 1.*rec_jax 0.1 and the jax"),
         (b"\xceR\x24" + bytes(30), CorruptFile, "damaged"),
-        (valid(b"\xceR\x28" + bytes(9) + b"\x20\x20"), UnsupportedVersion, "of a kind that this program does not"),
+        (valid(b"\xceR\x2c" + bytes(9) + b"\x20\x20"), UnsupportedVersion, "of a kind that this program does not"),
     ],
 )
 def test_messages(data, error, words):

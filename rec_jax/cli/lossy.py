@@ -1,0 +1,42 @@
+"""The words of `rec-jax compress` that make a lossy file."""
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from rec_jax.codec.base import FileCodec
+from rec_jax.codec.defaults import LOSSY_MODEL
+
+if TYPE_CHECKING:
+    from rec_jax.codec.rate_control import Aim
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Adds them; each of the aims implies --lossy."""
+    command.add_argument("--lossy", action="store_true", help=f"not the exact pixels; default model: {LOSSY_MODEL}")
+    aims = command.add_mutually_exclusive_group()
+    aims.add_argument("--quality", type=int, metavar="Q", help="lossy: 0 (smallest) to 100; default: 50")
+    aims.add_argument("--lambda", type=float, metavar="L", dest="multiplier", help="lossy: by the Lagrange multiplier")
+    aims.add_argument("--max-bytes", type=int, metavar="N", help="lossy: the best that fits; takes several passes")
+    aims.add_argument(
+        "--target-psnr", type=float, metavar="DB", dest="psnr_db", help="lossy: the smallest that has so many decibels"
+    )
+
+
+def aim_of(arguments: argparse.Namespace) -> "Aim | None":
+    """What is asked for; None: no loss."""
+    aims: dict[str, Any] = {
+        name: getattr(arguments, name) for name in ("quality", "multiplier", "max_bytes", "psnr_db")
+    }
+    if not arguments.lossy and all(value is None for value in aims.values()):
+        return None
+    from rec_jax.codec.rate_control import Aim
+
+    return Aim(**aims)
+
+
+def compress(codec: FileCodec, aim: "Aim", image: Any, progress: Any = None) -> bytes:
+    """The file of one picture."""
+    from rec_jax.codec.lossy import LossyCodec
+
+    assert isinstance(codec, LossyCodec), "as open_codec saw to"
+    return aim.encode(codec, image, progress).blob

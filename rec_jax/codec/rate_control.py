@@ -1,0 +1,96 @@
+"""The quality of a lossy file that shall have at most so many bytes, or at least so many decibels.
+
+Rate and distortion grow with the quality, so a bisection over estimates (lossy_ideal.py) finds about the right one; what
+is returned was encoded, and kept the promise.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+
+import numpy as np
+
+from rec_jax.codec.base import Encoded
+from rec_jax.codec.lossy import LossyCodec
+from rec_jax.codec.lossy_ideal import ideal
+from rec_jax.core.errors import ConfigError
+from rec_jax.core.progress import Progress
+from rec_jax.models.knots import MAX_QUALITY, quality_of
+
+
+@dataclasses.dataclass(frozen=True)
+class Aim:
+    """What a lossy file shall be: one of these, or nothing for the default quality.
+
+    quality: 0 to 100.  multiplier: lambda, in bits per pixel per 255^2 MSE; the nearest quality.  max_bytes: of the file.
+    psnr_db: of the picture.
+    """
+
+    quality: int | None = None
+    multiplier: float | None = None
+    max_bytes: int | None = None
+    psnr_db: float | None = None
+
+    def encode(self, codec: LossyCodec, image: np.ndarray, progress: Progress | None = None) -> Encoded:
+        """The file; ConfigError where there is none."""
+        if self.max_bytes is not None:
+            return encode_within(codec, image, self.max_bytes, progress)
+        if self.psnr_db is not None:
+            return encode_reaching(codec, image, self.psnr_db, progress)
+        if self.multiplier is not None:
+            codec = codec.at(quality_of(codec.model.lambdas, self.multiplier))
+        elif self.quality is not None:
+            codec = codec.at(self.quality)
+        return codec.encode([image], progress)[0]
+
+
+def encode_within(codec: LossyCodec, image: np.ndarray, max_bytes: int, progress: Progress | None = None) -> Encoded:
+    """The file of the highest quality found that has at most max_bytes.
+
+    Raises ConfigError where even quality 0 takes more.
+    """
+    estimate_bits = functools.cache(lambda quality: ideal(codec.at(quality), image).kl_bits)
+    excess, quality = 1.0, MAX_QUALITY + 1  # of a file over its estimate
+    while True:
+        quality = _last_true(lambda q: excess * estimate_bits(q) <= 8 * max_bytes, quality - 1)
+        found = codec.at(max(quality, 0)).encode([image], progress)[0]
+        n_bytes = len(found.blob)
+        if n_bytes <= max_bytes:
+            return found
+        if quality <= 0:
+            raise ConfigError(
+                f"this picture has no file of {max_bytes} bytes with this model: quality 0 takes {n_bytes}; allow more"
+            )
+        excess = 8 * n_bytes / estimate_bits(quality)
+
+
+def encode_reaching(codec: LossyCodec, image: np.ndarray, psnr_db: float, progress: Progress | None = None) -> Encoded:
+    """The file of the lowest quality found whose picture has at least psnr_db.
+
+    Raises ConfigError where even quality 100 has less.
+    """
+    quality = _last_true(lambda quality: psnr_of(ideal(codec.at(quality), image).image, image) < psnr_db) + 1
+    reached = -1.0
+    while quality <= MAX_QUALITY:
+        found = codec.at(quality).encode([image], progress)[0]
+        reached = psnr_of(codec.decompress(found.blob), image)
+        if reached >= psnr_db:
+            return found
+        quality += 1
+    best = f"; it reaches {reached:.2f} dB" if reached >= 0 else ""
+    raise ConfigError(f"psnr {psnr_db} dB is beyond this model at quality {MAX_QUALITY}{best}: ask for less")
+
+
+def psnr_of(pixels: np.ndarray, image: np.ndarray) -> float:
+    """Of 8-bit pictures, decibels."""
+    mean_square = np.mean((pixels.astype(np.float64) - image) ** 2)
+    return float("inf") if mean_square == 0 else float(10 * np.log10(255.0**2 / mean_square))
+
+
+def _last_true(holds: Callable[[int], bool], most: int = MAX_QUALITY) -> int:
+    """The last of 0 .. most that holds, of a condition that holds up to somewhere; -1: none."""
+    low, high = -1, most + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if holds(middle) else (low, middle)
+    return low
