@@ -9,6 +9,8 @@ from rec_jax.codec.defaults import LOSSY_MODEL
 if TYPE_CHECKING:
     from rec_jax.codec.rate_control import Aim
 
+_AIMS = ("quality", "multiplier", "max_bytes", "psnr_db")  # fields of an Aim
+
 
 def add_options(command: argparse.ArgumentParser) -> None:
     """Adds them; each of the aims implies --lossy."""
@@ -24,9 +26,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def aim_of(arguments: argparse.Namespace) -> "Aim | None":
     """What is asked for; None: no loss."""
-    aims: dict[str, Any] = {
-        name: getattr(arguments, name) for name in ("quality", "multiplier", "max_bytes", "psnr_db")
-    }
+    aims: dict[str, Any] = {name: getattr(arguments, name) for name in _AIMS}
     if not arguments.lossy and all(value is None for value in aims.values()):
         return None
     from rec_jax.codec.rate_control import Aim

@@ -21,8 +21,7 @@ from rec_jax.entropy.queue import SymbolWriter
 from rec_jax.exact.arithmetic import FRACTION_BITS
 from rec_jax.exact.network import ExactNet
 from rec_jax.exact.prior import as_latents, prior_integers
-from rec_jax.exact.tables import SCALE_BITS
-from rec_jax.models.gaussians import MAX_LOG_SCALE
+from rec_jax.exact.tables import LOG_SCALE_LIMIT, SCALE_BITS
 from rec_jax.models.likelihoods.base import scale_pixels
 from rec_jax.models.numpy_net import NumpyNet
 
@@ -95,7 +94,7 @@ def search(
 def posterior(model: Any, layer: Any, hidden: Any) -> DiagGaussian:
     """q(z_l | x, z_<l) of a draw of the exact walk, flat [D]; layer.inputs are its float parameters."""
     loc, log_scale = model.posterior(NET, layer.inputs, _float(hidden, FRACTION_BITS), layer.context)
-    scale = np.exp(np.clip(log_scale, -MAX_LOG_SCALE, MAX_LOG_SCALE))
+    scale = np.exp(np.clip(log_scale, -LOG_SCALE_LIMIT, LOG_SCALE_LIMIT))
     return DiagGaussian(loc.reshape(-1), scale.reshape(-1))
 
 

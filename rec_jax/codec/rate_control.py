@@ -1,7 +1,7 @@
 """The quality of a lossy file that shall have at most so many bytes, or at least so many decibels.
 
-Rate and distortion grow with the quality, so a bisection over estimates (lossy_ideal.py) finds about the right one; what
-is returned was encoded, and kept the promise.
+Rate and distortion grow with the quality, so a bisection over estimates (lossy_ideal.py) finds about the right one;
+what is returned was encoded, and kept the promise.
 """
 
 import dataclasses
@@ -22,8 +22,8 @@ from rec_jax.models.knots import MAX_QUALITY, quality_of
 class Aim:
     """What a lossy file shall be: one of these, or nothing for the default quality.
 
-    quality: 0 to 100.  multiplier: lambda, in bits per pixel per 255^2 MSE; the nearest quality.  max_bytes: of the file.
-    psnr_db: of the picture.
+    quality: 0 to 100.  multiplier: lambda, in bits per pixel per 255^2 MSE; the nearest quality.  max_bytes: of the
+    file.  psnr_db: of the picture.
     """
 
     quality: int | None = None
@@ -52,7 +52,8 @@ def encode_within(codec: LossyCodec, image: np.ndarray, max_bytes: int, progress
     estimate_bits = functools.cache(lambda quality: ideal(codec.at(quality), image).kl_bits)
     excess, quality = 1.0, MAX_QUALITY + 1  # of a file over its estimate
     while True:
-        quality = _last_true(lambda q: excess * estimate_bits(q) <= 8 * max_bytes, quality - 1)
+        allowed_bits = 8 * max_bytes / excess
+        quality = _last_true(lambda q, most=allowed_bits: estimate_bits(q) <= most, quality - 1)
         found = codec.at(max(quality, 0)).encode([image], progress)[0]
         n_bytes = len(found.blob)
         if n_bytes <= max_bytes:

@@ -25,9 +25,8 @@ def lambda_of(lambdas: tuple[float, float], quality: Any, xp: Any) -> Any:
 def quality_of(lambdas: tuple[float, float], multiplier: float) -> int:
     """The quality whose multiplier is nearest; ConfigError for what is no multiplier."""
     if not 0 < multiplier < math.inf:
-        raise ConfigError(
-            f"lambda={multiplier!r}: a number above 0; qualities 0 to 100 are {lambdas[0]} to {lambdas[1]}"
-        )
+        have = f"qualities 0 to {MAX_QUALITY} are {lambdas[0]} to {lambdas[1]}"
+        raise ConfigError(f"lambda={multiplier!r}: must be a number above 0; {have}")
     place = math.log(multiplier / lambdas[0]) / math.log(lambdas[1] / lambdas[0])
     return min(max(round(MAX_QUALITY * place), 0), MAX_QUALITY)
 

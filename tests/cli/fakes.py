@@ -15,6 +15,7 @@ MODEL_ID, PHASES_ID = 0x1234, 0x4321
 class FakeCodec:
     """XORs the pixels with 0xAA: enough for everything but the rate."""
 
+    exact = True
     progress_of = "tiles"
 
     def __init__(self, package, preset="default"):

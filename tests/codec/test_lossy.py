@@ -1,0 +1,207 @@
+"""Lossy files: what comes out is what the encoder saw, for any picture; the rate is the KL; damage is named."""
+
+import dataclasses
+import functools
+import subprocess
+import sys
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from test_fuzz import mutate, mutations, with_check
+from tiny_lossy import photograph, tiny_lossy
+
+from rec_jax.codec import container
+from rec_jax.codec.expected_kl import N_BINS, bins_of, nearest_knot, shares_of
+from rec_jax.codec.lossy import LossyCodec, as_colour, padded, padded_size, to_pixels
+from rec_jax.codec.lossy_encoder import search
+from rec_jax.codec.lossy_ideal import ideal
+from rec_jax.codec.rate_control import Aim, encode_reaching, encode_within, psnr_of
+from rec_jax.coders import make_layer_coder
+from rec_jax.core.errors import ConfigError, RecError, UnsupportedImage, WrongModel
+from rec_jax.exact.arithmetic import FRACTION_BITS
+from rec_jax.exact.network import ExactNet
+from rec_jax.exact.prior import prior_integers
+from rec_jax.exact.scope import exact_jax
+from rec_jax.models.exact_params import exact_params
+from rec_jax.models.knots import at_quality
+from tests.fuzzing import n_examples
+
+IMAGE = photograph(40, 56)
+
+
+@pytest.fixture(scope="module")
+def codec():
+    return tiny_lossy().without_fallback()
+
+
+@pytest.fixture(scope="module")
+def encoded(codec):
+    return codec.encode([IMAGE])[0]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 33), (48, 16)])
+@pytest.mark.parametrize("grey", [False, True])
+def test_any_picture_comes_back_as_the_encoder_saw_it(codec, size, grey):
+    image = photograph(*size)
+    image = image[..., 0] if grey else image
+    blob = codec.compress(image)  # has the checksum of what the encoder saw
+    pixels = codec.decompress(blob)
+    assert pixels.shape == image.shape and pixels.dtype == np.uint8
+    assert psnr_of(pixels, image) > 18
+
+
+def test_the_parts_of_a_file_sum_to_its_length_which_is_about_the_kl(codec, encoded):
+    assert encoded.header_bits + encoded.index_bits + encoded.side_bits == pytest.approx(8 * len(encoded.blob), abs=64)
+    assert encoded.index_bits + encoded.side_bits == pytest.approx(encoded.kl_bits, rel=0.1)
+    assert container.unpack(encoded.blob)[0].kind == container.LOSSY
+
+
+def test_a_higher_quality_costs_more_and_looks_better(codec):
+    found = [codec.at(quality).encode([IMAGE])[0] for quality in (0, 50, 100)]
+    rates, pictures = [len(f.blob) for f in found], [codec.decompress(f.blob) for f in found]
+    assert rates == sorted(rates) and rates[2] > 1.5 * rates[0]
+    quality = [psnr_of(picture, IMAGE) for picture in pictures]
+    assert quality == sorted(quality) and quality[2] > quality[0] + 3
+
+
+def test_a_coded_sample_is_about_as_good_as_an_exact_one(codec, encoded):
+    """Its rate and its distortion: the two that make a point of a curve."""
+    exact = [ideal(codec, IMAGE, seed) for seed in range(3)]
+    assert np.mean([point.kl_bits for point in exact]) == pytest.approx(encoded.kl_bits, rel=0.1)
+    psnr_db = np.mean([psnr_of(point.image, IMAGE) for point in exact])
+    assert psnr_of(codec.decompress(encoded.blob), IMAGE) > psnr_db - 1.5
+    assert exact[0].kl_bits == sum(exact[0].layer_kl_bits) and exact[0].image.shape == IMAGE.shape
+
+
+def test_every_arithmetic_walks_to_the_same_integers(codec):
+    """int64 is the judge of float64 under numpy and jax."""
+    size, found = (16, 16), []
+    for xp, dtype in ((np, "int64"), (np, "float64"), (jnp, "float64")):
+        net, rng, seen = ExactNet(xp, dtype), np.random.default_rng(0), []
+
+        def draw(layer, prior, hidden, xp=xp, rng=rng, seen=seen):
+            seen.append([np.asarray(x, np.int64) for x in prior_integers(*prior, xp)])
+            z = rng.integers(-3 << FRACTION_BITS, 3 << FRACTION_BITS, prior[0].shape)
+            return xp.asarray(z, prior[0].dtype), None
+
+        with exact_jax():
+            params = exact_params(codec.model, at_quality(codec.package.stored, 37), xp, dtype)
+            outputs, _ = codec.model.top_down(net, params, draw, 1, size)
+        found.append([*np.concatenate([np.ravel(x) for x in seen]), *np.asarray(outputs, np.int64).ravel()])
+    assert found[0] == found[1] == found[2]
+
+
+def test_the_decoder_needs_no_jax(encoded, tmp_path):
+    (tmp_path / "a.rec").write_bytes(encoded.blob)
+    program = (
+        "import sys; sys.modules['jax'] = None; sys.path.insert(0, 'tests/codec')\n"
+        "from tiny_lossy import tiny_lossy\n"
+        f"print(tiny_lossy().decompress(open({str(tmp_path / 'a.rec')!r}, 'rb').read()).sum())"
+    )
+    out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert int(out) == tiny_lossy().decompress(encoded.blob).sum()
+
+
+def test_what_a_lossy_file_cannot_be(codec, encoded):
+    with pytest.raises(UnsupportedImage, match="holds 8 bits"):
+        codec.compress(IMAGE.astype(np.uint16))
+    for quality in (-1, 101, 50.0, True):
+        with pytest.raises(ConfigError, match="a whole number from 0 to 100"):
+            codec.at(quality)
+    with pytest.raises(WrongModel):
+        dataclasses.replace(codec, package=dataclasses.replace(codec.package, model_id=1)).decompress(encoded.blob)
+    with pytest.raises(ConfigError, match="take no device"):
+        codec.on_device("gpu")
+
+
+def test_a_flat_picture_becomes_a_classical_file():
+    codec, flat = tiny_lossy(), np.full((64, 64, 3), 77, np.uint8)
+    blob = codec.compress(flat)
+    assert container.unpack(blob)[0].kind == container.EMBEDDED
+    np.testing.assert_array_equal(codec.decompress(blob), flat)
+
+
+def test_any_layer_coder_carries_the_latents(codec):
+    coder = make_layer_coder(dict(kind="beam_search", block_size=1000, n_beams=4))
+    other, image = LossyCodec(codec.package, coder, fallback="none"), IMAGE[:16, :16]
+    assert psnr_of(other.decompress(other.compress(image)), image) > 18
+
+
+def test_aims_are_kept(codec):
+    middle = len(codec.compress(IMAGE))
+    found = encode_within(codec, IMAGE, middle)
+    assert len(found.blob) <= middle < len(codec.at(100).compress(IMAGE))
+    with pytest.raises(ConfigError, match="quality 0 takes"):
+        encode_within(codec, IMAGE, 40)
+    wanted = psnr_of(codec.decompress(codec.compress(IMAGE)), IMAGE)
+    reached = encode_reaching(codec, IMAGE, wanted)
+    assert psnr_of(codec.decompress(reached.blob), IMAGE) >= wanted
+    with pytest.raises(ConfigError, match="beyond this model"):
+        encode_reaching(codec, IMAGE, 90.0)
+    assert container.unpack(Aim(multiplier=0.01).encode(codec, IMAGE).blob)[1][0] == 50
+
+
+@functools.cache
+def kept() -> tuple[LossyCodec, bytes]:
+    codec = tiny_lossy().without_fallback()
+    return codec, codec.compress(photograph(16, 24))
+
+
+@settings(max_examples=n_examples(60), deadline=None)
+@given(mutations())
+def test_mutated_files_never_give_other_pixels(recipe):
+    codec, blob = kept()
+    mutant = mutate(blob, recipe)
+    try:
+        pixels = codec.decompress(mutant)
+    except RecError:
+        return
+    np.testing.assert_array_equal(pixels, codec.decompress(blob))
+
+
+def test_forged_qualities_are_refused():
+    codec, blob = kept()
+    header, payload = container.unpack(blob)
+    forged = container.pack(header, bytes([101]) + payload[1:])
+    with pytest.raises(RecError, match="quality"):
+        codec.decompress(with_check(forged))
+
+
+def test_tables_by_scale():
+    rows = (tuple(range(1, N_BINS + 1)), tuple(range(2, N_BINS + 2)))
+    scale = np.array([1 << 7, 1 << 16, (1 << 16) + (1 << 15), 1 << 17, 1 << 30])
+    assert bins_of(scale).tolist() == [0, 18, 19, 20, N_BINS - 1]
+    assert shares_of(rows, 0, scale).tolist() == [1, 19, 20, 21, N_BINS]
+    assert shares_of(rows, 100, scale).tolist() == [2, 20, 21, 22, N_BINS + 1]
+    assert [nearest_knot(3, q) for q in (0, 24, 25, 74, 75, 100)] == [0, 0, 1, 1, 2, 2]
+
+
+def test_shares_follow_the_kl(codec):
+    """They are what the latents carry, about; untaught, every dim would weigh alike."""
+    codes, _, kl_nats = search(codec, IMAGE)
+    assert codes is not None
+    scales = []
+
+    def draw(layer, prior, hidden):
+        _, scale = prior_integers(*prior, np)
+        scales.append(codec.shares(int(layer.number), codec.quality, scale.ravel()).sum() / 64)
+        return prior[0], None
+
+    size = padded_size(*IMAGE.shape[:2], codec.model.stride)
+    codec.model.top_down(ExactNet(), codec.decoder_params(codec.quality), draw, 1, size)
+    assert sum(scales) == pytest.approx(kl_nats, rel=0.5)
+
+
+def test_pixels_are_the_bins_of_the_output():
+    values = np.array([-(1 << 17), -(1 << 15), -(1 << 15) + 255, -(1 << 15) + 256, 0, (1 << 15) - 1, 1 << 17])
+    for dtype in (np.int64, np.float64):
+        assert to_pixels(values.astype(dtype)).tolist() == [0, 0, 0, 1, 128, 255, 255]
+
+
+def test_padding_repeats_the_edge():
+    image = photograph(3, 5)
+    out = padded(image, 4)
+    assert out.shape == (4, 8, 3) and np.array_equal(out[3], out[2]) and np.array_equal(out[:, 7], out[:, 4])
+    assert as_colour(image[..., 0]).shape == image.shape
