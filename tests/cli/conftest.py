@@ -13,7 +13,7 @@ def fake_codec(monkeypatch):
     """(model, preset) of every codec that a command opened."""
     opened = []
 
-    def open_codec(name_or_path, preset):
+    def open_codec(name_or_path, preset, lossy=False):
         if name_or_path == "absent":
             raise MissingFile("no model 'absent'")
         groups = () if name_or_path == "fake-phases" else ("a group",)
