@@ -73,7 +73,7 @@ def _luminance_and_contrast(x: Any, y: Any, xp: Any, peak: float) -> tuple[Any, 
 
 
 def _smoothed(z: Any, xp: Any) -> Any:
-    """The Gaussian window's mean where it fits: sums of shifted pictures, many times as fast as convolutions on CPUs."""
+    """The Gaussian window's mean where it fits: sums of shifted pictures, far faster than convolutions on CPUs."""
     height, width = (size - WINDOW_SIZE + 1 for size in z.shape[1:3])
     z = _kept(sum(tap * z[:, i : i + height] for i, tap in enumerate(_TAPS)), xp)
     return _kept(sum(tap * z[:, :, i : i + width] for i, tap in enumerate(_TAPS)), xp)
