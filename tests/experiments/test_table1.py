@@ -12,7 +12,6 @@ from experiments.table1 import bits_back, classical, learned
 from experiments.table1.cells import rows_path
 from experiments.table1.columns import Column, make_columns
 from experiments.table1.markdown import main_table, measured_words
-
 from experiments.table1.readme import write_readme
 from experiments.table1.results import make_table
 from experiments.table1.rows import Row, make_rows
@@ -22,6 +21,8 @@ from rec_jax.core.errors import ConfigError, CorruptFile
 from rec_jax.core.json_rows import read_rows, write_rows
 from rec_jax.core.locks import locked
 from tests.experiments.quick_table import PIXELS, QUICK, quick_column
+
+BEGIN, END = markers("table1")
 
 
 @pytest.fixture(scope="module")
