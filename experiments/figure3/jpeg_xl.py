@@ -23,7 +23,7 @@ def encode(image: np.ndarray, distance: float) -> bytes:
     """A bare codestream; distance: Butteraugli's, 0.1 to 25."""
     try:
         return _imagecodecs().jpegxl_encode(image, distance=distance, effort=_EFFORT, usecontainer=False, numthreads=1)
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:
         raise RecError(f"JPEG XL: {error}") from error
 
 
@@ -31,7 +31,7 @@ def decode(data: bytes) -> np.ndarray:
     """uint8 [H, W, 3]."""
     try:
         return _imagecodecs().jpegxl_decode(data, numthreads=1)
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:
         raise RecError(f"JPEG XL: {error}") from error
 
 

@@ -78,6 +78,8 @@ def _series(method: Method, pictures: Pictures, quick: bool) -> Series:
 def run_jobs(plan: Plan, jobs: Sequence[Job], pictures: Pictures, workdir: Path, draw: Callable[[], None]) -> int:
     """Measures what is missing, a bar with the time that is left over all of it; returns how many methods failed.
 
+    draw: called between two methods.
+
     A failure of the input, of the machine or of another program is told, noted in the plan, and does not stop the
     others; a mistake in this one does.
     """
@@ -95,7 +97,8 @@ def run_jobs(plan: Plan, jobs: Sequence[Job], pictures: Pictures, workdir: Path,
                 plan.not_run[job.series.id] = f"failed: {without_folders(one_line(error))}"
                 plan.write(workdir)
                 bar.write(f"figure3: {job.series.id}: {one_line(error)}", file=sys.stderr)
-            draw()
+            if job is not jobs[-1]:
+                draw()
     return n_failed
 
 
