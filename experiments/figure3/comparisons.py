@@ -1,7 +1,7 @@
 """BD-rates between curves, with both fits and the standard error over pictures."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from experiments.figure3.curves import METRICS, Measured, Points
@@ -13,52 +13,71 @@ FITS = {"pchip": pchip, "cubic": cubic}
 
 @dataclasses.dataclass(frozen=True)
 class Published:
-    """A published curve: means over pictures that cannot be taken apart."""
+    """A published curve, means over n_pictures that cannot be taken apart. curves: metric -> points."""
 
     id: str
-    title: str
+    n_pictures: int
     curves: dict[str, Points]
-
-    def points(self, metric: str, pictures: Any = None) -> Points:
-        """The curve, whatever the pictures."""
-        return self.curves[metric]
 
 
 def bd_rates(measured: Sequence[Measured], published: Sequence[Published]) -> Iterator[dict[str, Any]]:
-    """Of every measured curve against every other one and every published one that has the metric.
+    """Of every measured curve against every other one, and every published one in the metrics that it has.
 
     {'tested', 'anchor', 'metric', 'n_pictures', FIT: {'percent', 'error'} or {'reason'}}: by how many percent the
-    tested one's files are larger at equal quality, and one standard error over pictures (None of one picture).
+    tested one's files are larger at equal quality, over the pictures that both have; error: one standard error over
+    pictures, None against a published curve.
     """
     for tested in measured:
-        for anchor in [*measured, *published]:
-            if anchor.id == tested.id:
-                continue
-            for metric in METRICS:
-                if anchor.points(metric):
-                    yield _comparison(tested, anchor, metric)
+        for anchor in measured:
+            if anchor.id != tested.id:
+                yield from (_measured(tested, anchor, metric) for metric in METRICS)
+        for curve in published:
+            yield from (_published(tested, curve, metric) for metric in METRICS if curve.curves[metric])
 
 
-def _comparison(tested: Measured, anchor: Measured | Published, metric: str) -> dict[str, Any]:
-    others = anchor.pictures if isinstance(anchor, Measured) else tested.pictures
-    pictures = [picture for picture in tested.pictures if picture in others]
-    about = {"tested": tested.id, "anchor": anchor.id, "metric": metric, "n_pictures": len(pictures)}
-    return about | {name: _estimate(tested, anchor, metric, pictures, fit) for name, fit in FITS.items()}
+def _measured(tested: Measured, anchor: Measured, metric: str) -> dict[str, Any]:
+    pictures = [picture for picture in tested.pictures if picture in anchor.pictures]
+    entry = _entry(tested.id, anchor.id, metric, len(pictures))
+    if not pictures:
+        return entry | {fit: {"reason": "no picture in common"} for fit in FITS}
 
-
-def _estimate(tested, anchor, metric: str, pictures: list[int], fit) -> dict[str, Any]:
-    def percent(kept: list[int]) -> float:
+    def percent(kept: list[int], fit) -> float:
         return bd_rate(anchor.points(metric, kept), tested.points(metric, kept), fit).percent
 
-    if not pictures:
-        return {"reason": "no picture in common"}
+    return entry | {
+        name: _or_reason(lambda fit=fit: jackknife(lambda kept: percent(kept, fit), pictures))
+        for name, fit in FITS.items()
+    }
+
+
+def _published(tested: Measured, curve: Published, metric: str) -> dict[str, Any]:
+    n_pictures = len(tested.pictures)
+    entry = _entry(tested.id, curve.id, metric, n_pictures)
+    if n_pictures != curve.n_pictures:
+        reason = f"of {n_pictures} pictures only, and the published curve is of {curve.n_pictures}"
+        return entry | {fit: {"reason": reason} for fit in FITS}
+    points = tested.points(metric)
+    return entry | {
+        name: _or_reason(lambda fit=fit: Estimate(bd_rate(curve.curves[metric], points, fit).percent, None))
+        for name, fit in FITS.items()
+    }
+
+
+def _entry(tested: str, anchor: str, metric: str, n_pictures: int) -> dict[str, Any]:
+    return {"tested": tested, "anchor": anchor, "metric": metric, "n_pictures": n_pictures}
+
+
+def _or_reason(estimate: Callable[[], Estimate]) -> dict[str, Any]:
     try:
-        estimate = jackknife(percent, pictures)
+        found = estimate()
     except NoBdRate as error:
         return {"reason": str(error)}
-    return {"percent": estimate.value, "error": estimate.error}
+    return {"percent": found.value, "error": found.error}
 
 
 def words(entry: dict[str, Any]) -> str:
-    """'-12.3 ± 0.4%', or why there is no number."""
-    return entry["reason"] if "reason" in entry else f"{Estimate(entry['percent'], entry['error']).text(1)} %"
+    """'-12.3 ± 0.4 %', without an error where there is none, or why there is no number."""
+    if "reason" in entry:
+        return entry["reason"]
+    error = "" if entry["error"] is None else f" ± {entry['error']:.1f}"
+    return f"{entry['percent']:.1f}{error} %"

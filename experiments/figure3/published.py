@@ -9,6 +9,7 @@ from rec_jax.core.files import read_bytes
 from rec_jax.evaluate.picture_quality import ms_ssim_db
 
 PATH = Path(__file__).resolve().parents[1] / "reference" / "figure3.json"
+N_PICTURES = 24  # of which the curves are means
 
 
 def published_curves(path: Path = PATH) -> list[dict[str, Any]]:
