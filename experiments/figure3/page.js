@@ -144,7 +144,12 @@ function showSide(side) {
   const words = one && `${one.bpp.toFixed(3)} bpp, PSNR ${one.psnr_db.toFixed(2)} dB, MS-SSIM ${one.ms_ssim_db.toFixed(2)} dB`;
   const title = curve === ORIGINAL ? "original" : titleOf(curves.find((c) => c.id === curve));
   at(`${side}_words`).textContent = curve === ORIGINAL ? title : `${title}: ${words ?? "no file near this rate"}`;
-  image.onload = magnify;
+  image.onload = () => { fit(image); magnify(); };
+}
+
+function fit(image) {
+  const width = Math.min(768, 640 * image.naturalWidth / image.naturalHeight);
+  for (const id of ["view", "slider"]) at(id).style.maxWidth = `${width}px`;
 }
 
 function split() {
