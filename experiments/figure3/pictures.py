@@ -10,6 +10,7 @@ from configs.table1 import get_config
 from experiments.table1.columns import Column
 from rec_jax.data import ImageSource
 from rec_jax.data.embedded import photograph_names, read_photograph
+from rec_jax.data.source import stack_images
 from rec_jax.evaluate.run import source_digest
 
 
@@ -48,7 +49,7 @@ class _Photographs:
         return self._names[index]
 
     def array(self) -> np.ndarray:
-        raise NotImplementedError
+        return stack_images(self)
 
 
 def open_pictures(quick: bool, data_dir: str, kodak_dir: str) -> Pictures:
