@@ -16,7 +16,7 @@ OURS = ["#d1495b", "#7b2cbf", "#e07a1f", "#2a9d8f"]
 RIVALS = ["#8d99ae", "#5c7cfa", "#3a9d5d", "#b08900", "#c2549d", "#17808a", "#8b5e3c", "#444c5c"]
 PUBLISHED = ["#222222", "#1f4e8c", "#6f9fd8", "#2f7d32", "#8bc48e", "#5d4037", "#9c6ade", "#c9302c", "#e58a86"]
 PUBLISHED += ["#c9302c", "#e58a86"]
-_OPTIMISED_FOR = {"psnr_db": ("", "mse"), "ms_ssim_db": ("", "ms_ssim")}  # whose published curves a panel shows
+OPTIMISED_FOR = {"psnr_db": ("", "mse"), "ms_ssim_db": ("", "ms_ssim")}  # whose published curves a panel shows
 _LIMITS = {"psnr_db": (22.5, 42.5), "ms_ssim_db": (6.0, 25.0)}
 MAX_BPP = 2.0
 
@@ -66,7 +66,7 @@ def _panel(axes, metric: str, figure: dict[str, Any]) -> None:
 def lines(metric: str, figure: dict[str, Any]) -> Iterator[tuple[str, list, dict[str, Any]]]:
     """(label, points, style with the curve's id) of a panel."""
     for curve in figure["published"]:
-        if curve[metric] and curve["optimised_for"] in _OPTIMISED_FOR[metric]:
+        if curve[metric] and curve["optimised_for"] in OPTIMISED_FOR[metric]:
             style = dict(linestyle=":" if curve["ideal"] else "--", linewidth=1.0, curve=curve["id"])
             yield f"{curve['title']}, published", curve[metric], style
     for curve in figure["curves"]:

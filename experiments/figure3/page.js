@@ -1,7 +1,6 @@
 "use strict";
 const data = JSON.parse(document.getElementById("data").textContent);
 const at = (id) => document.getElementById(id);
-const OPTIMISED_FOR = { psnr_db: ["", "mse"], ms_ssim_db: ["", "ms_ssim"] };
 const titleOf = (curve) => (curve.kind === "published" ? `${curve.title}, published` : curve.title);
 const curves = [...data.curves, ...data.published];
 const hidden = new Set();
@@ -41,7 +40,7 @@ function pointsOf(curve, metric, picture) {
 }
 
 function isShown(curve, metric) {
-  return !hidden.has(curve.id) && (curve.kind !== "published" || OPTIMISED_FOR[metric].includes(curve.optimised_for));
+  return !hidden.has(curve.id) && (curve.kind !== "published" || data.optimised_for[metric].includes(curve.optimised_for));
 }
 
 const tip = make("div", { id: "tip" });

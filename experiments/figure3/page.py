@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.figure3.comparisons import FITS, words
-from experiments.figure3.figure import MAX_BPP, colours
+from experiments.figure3.figure import MAX_BPP, OPTIMISED_FOR, colours
 from experiments.figure3.tables import quality_lines, source_lines
 
 _FOLDER = Path(__file__).resolve().parent
@@ -20,6 +20,7 @@ def to_html(figure: dict[str, Any], samples: list[dict[str, Any]]) -> str:
         "samples": samples,
         "colours": colours(figure),
         "max_bpp": MAX_BPP,
+        "optimised_for": OPTIMISED_FOR,
         "quality_lines": quality_lines(figure),
         "source_lines": source_lines(figure),
         "bd_words": [_bd_words(rate) for rate in figure["bd_rates"]],
