@@ -53,7 +53,7 @@ def _run(arguments: argparse.Namespace) -> int:
         plan.take_pictures(pictures.data, pictures.stand_in, pictures.digest, pictures.names)
         plan.command = _public_command(arguments)
         jobs = plan_jobs(plan, wanted, pictures, arguments.quick, _say)
-        plan.order([method.id for method in methods])
+        plan.complete([method.id for method in methods])
         plan.write(workdir)
         write_originals(pictures, workdir)
         n_failed = run_jobs(plan, jobs, pictures, workdir, lambda: draw(plan, methods, workdir, None, quiet=True))

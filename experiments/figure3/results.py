@@ -28,8 +28,13 @@ def make_figure(plan: Plan, workdir: Path) -> dict[str, Any]:
         "published": published,
         "bd_rates": rates,
         "coder_losses": coder_losses(rates, curves),
-        "not_run": plan.not_run,
+        "not_run": {name: "no whole picture yet" for name in _without_curve(plan, curves)} | plan.not_run,
     }
+
+
+def _without_curve(plan: Plan, curves: Sequence[Measured]) -> list[str]:
+    shown = {curve.series.id for curve in curves}
+    return [series.id for series in plan.series if series.id not in shown]
 
 
 def _anchor(curve: dict[str, Any]) -> Published:

@@ -62,8 +62,10 @@ class Plan:
         self.series = [series for series in self.series if series.id != method]
         self.not_run.pop(method, None)
 
-    def order(self, methods: Sequence[str]) -> None:
-        """Puts the series in the figure's order; those of methods that are no more come last."""
+    def complete(self, methods: Sequence[str]) -> None:
+        """Puts the series in the figure's order, those of methods that are no more last, and names what lacks one."""
+        planned = {series.id for series in self.series}
+        self.not_run = {name: "not started" for name in methods if name not in planned} | self.not_run
         self.series.sort(key=lambda series: methods.index(series.id) if series.id in methods else len(methods))
 
     def take_pictures(self, data: str, stand_in: str, digest: str, names: tuple[str, ...]) -> None:

@@ -149,6 +149,7 @@ def test_a_failing_method_is_told_and_does_not_stop_the_others(tmp_path, monkeyp
 def test_only_adds_methods_in_the_figures_order(tmp_path, monkeypatch, capsys):
     methods = [Quantiser("first"), Quantiser("second")]
     assert run(monkeypatch, tmp_path, methods, "--only=second") == 0
+    assert json.loads((tmp_path / "figure3.json").read_text())["not_run"] == {"first": "not started"}
     assert run(monkeypatch, tmp_path, methods, "--only=first") == 0
     assert [curve["id"] for curve in json.loads((tmp_path / "figure3.json").read_text())["curves"]] == [
         "first",
