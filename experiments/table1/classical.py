@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from experiments.demo import pictures
+from experiments.optional import optional_module
 from experiments.table1.cells import Cell, Job, append_missing, rows_name
 from experiments.table1.columns import Column
 from rec_jax.codec.image_io import write_png
@@ -97,11 +98,7 @@ def jxl_file(pixels: np.ndarray) -> bytes:
 
 
 def _imagecodecs():
-    try:
-        import imagecodecs
-    except ImportError:
-        raise MissingFile("JPEG XL needs imagecodecs; run: pip install -e '.[classical]'") from None
-    return imagecodecs
+    return optional_module("imagecodecs", "JPEG XL", "classical")
 
 
 def flif_program() -> str:

@@ -1,9 +1,11 @@
 """Means and ratios of measurements with their standard errors."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
+
+Case = TypeVar("Case")
 
 
 class Estimate(NamedTuple):
@@ -27,5 +29,20 @@ def ratio(numerators: Sequence[float] | np.ndarray, denominators: Sequence[float
     value, n = float(above.sum() / below.sum()), len(above)
     if n < 2:
         return Estimate(value, None)
-    without = (above.sum() - above) / (below.sum() - below)
-    return Estimate(value, float(np.sqrt((n - 1) / n * np.sum((without - without.mean()) ** 2))))
+    return Estimate(value, _jackknife_error((above.sum() - above) / (below.sum() - below)))
+
+
+def jackknife(statistic: Callable[[list[Case]], float], cases: Sequence[Case]) -> Estimate:
+    """statistic(cases) of independent cases with the delete-one error, as in `ratio`."""
+    whole, value = list(cases), statistic(list(cases))
+    if len(whole) < 2:
+        return Estimate(value, None)
+    return Estimate(
+        value, _jackknife_error(np.array([statistic(whole[:i] + whole[i + 1 :]) for i in range(len(whole))]))
+    )
+
+
+def _jackknife_error(without: np.ndarray) -> float:
+    """One standard error from the values [n] without each of the n cases."""
+    n = len(without)
+    return float(np.sqrt((n - 1) / n * np.sum((without - without.mean()) ** 2)))

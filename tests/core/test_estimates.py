@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rec_jax.core.estimates import ratio
+from rec_jax.core.estimates import jackknife, ratio
 
 
 def test_of_equal_weights_it_is_the_standard_error_of_the_mean():
@@ -26,3 +26,11 @@ def test_a_single_case_has_no_error():
     assert ratio([3.0], [2.0]) == (1.5, None)
     assert ratio([3.0], [2.0]).text(2) == "1.50 (n=1, no error)"
     assert ratio([1.0, 2.0], [1.0, 1.0]).text(1, 100) == "150.0 ± 50.0"
+
+
+def test_the_jackknife_of_a_mean_is_its_standard_error():
+    values = np.random.default_rng(2).normal(1.0, 2.0, 30).tolist()
+    found = jackknife(lambda kept: float(np.mean(kept)), values)
+    assert found.value == pytest.approx(np.mean(values))
+    assert found.error == pytest.approx(np.std(values, ddof=1) / np.sqrt(30))
+    assert jackknife(sum, [2.0]) == (2.0, None)

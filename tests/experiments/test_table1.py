@@ -6,12 +6,13 @@ import re
 import numpy as np
 import pytest
 
+from experiments.readme import markers
 from experiments.table1 import __main__ as table1
 from experiments.table1 import bits_back, classical, learned
 from experiments.table1.cells import rows_path
 from experiments.table1.columns import Column, make_columns
 from experiments.table1.markdown import main_table, measured_words
-from experiments.table1.readme import BEGIN, END, write_readme
+from experiments.table1.readme import write_readme
 from experiments.table1.results import make_table
 from experiments.table1.rows import Row, make_rows
 from experiments.table1.run import Plan, chosen, plan_jobs, run_jobs
@@ -20,6 +21,8 @@ from rec_jax.core.errors import ConfigError, CorruptFile
 from rec_jax.core.json_rows import read_rows, write_rows
 from rec_jax.core.locks import locked
 from tests.experiments.quick_table import PIXELS, QUICK, quick_column
+
+BEGIN, END = markers("table1")
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,93 @@
+"""The figure in numbers, as Markdown: qualities and times at a few rates, BD-rates, where each curve comes from."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from scipy.interpolate import PchipInterpolator
+
+from experiments.figure3.comparisons import FITS, words
+from experiments.table1.markdown import plain_table
+
+_RATES_BPP = (0.25, 0.5, 1.0)
+
+Lines = list[list[str]]  # of words; the first is the heading
+
+
+def summary_table(figure: dict[str, Any]) -> str:
+    """quality_lines."""
+    return plain_table(quality_lines(figure))
+
+
+def quality_lines(figure: dict[str, Any]) -> Lines:
+    """PSNR and MS-SSIM in dB at a few rates, between the measured points by monotone cubic pieces; seconds near 0.5."""
+    head = [f"{rate:g} bpp: {short}" for rate in _RATES_BPP for short in ("PSNR", "MS-SSIM")]
+    return [["dB", "n", *head, "encode, s", "decode, s"], *(_quality_line(curve) for curve in figure["curves"])]
+
+
+def _quality_line(curve: dict[str, Any]) -> list[str]:
+    n, wanted = curve["n_pictures"], curve["n_pictures_wanted"]
+    numbers = [_at(curve, metric, rate) for rate in _RATES_BPP for metric in ("psnr_db", "ms_ssim_db")]
+    return [curve["title"], str(n) if n == wanted else f"partial: {n} of {wanted}", *numbers, *_seconds(curve)]
+
+
+def _at(curve: dict[str, Any], metric: str, bpp: float) -> str:
+    rates, values = (np.array(curve["means"][name]) for name in ("bpp", metric))
+    if not (rates[0] <= bpp <= rates[-1]) or (np.diff(rates) <= 0).any():
+        return "–"
+    return f"{PchipInterpolator(np.log(rates), values)(np.log(bpp)):.2f}"
+
+
+def _seconds(curve: dict[str, Any]) -> list[str]:
+    """Means over pictures at the setting nearest to 0.5 bpp."""
+    if "encode_s" not in curve["means"]:
+        return ["–", "–"]
+    place = int(np.abs(np.log(np.array(curve["means"]["bpp"]) / 0.5)).argmin())
+    return [f"{curve['means'][name][place]:.3f}" for name in ("encode_s", "decode_s")]
+
+
+def rate_lines(figure: dict[str, Any], rates: list[dict[str, Any]]) -> Lines:
+    """BD-rates as sentences: this against that, in which quality, by both fits."""
+    titles = {curve["id"]: curve["title"] for curve in figure["curves"]}
+    titles |= {curve["id"]: f"{curve['title']}, published" for curve in figure["published"]}
+    lines = [["larger files than", "of", "at equal", "n", *FITS]]
+    for rate in rates:
+        metric = figure["metrics"][rate["metric"]].partition(" ")[0]
+        sides = [titles[rate["anchor"]], titles[rate["tested"]]]
+        lines.append([*sides, metric, str(rate["n_pictures"]), *(words(rate[fit]) for fit in FITS)])
+    return lines
+
+
+def source_lines(figure: dict[str, Any]) -> Lines:
+    """The origin of every curve."""
+    lines = [["curve", "made by", "settings", "command", "git", "device", "date (UTC)"]]
+    for curve in figure["curves"]:
+        settings = f"{curve['setting_name']} {', '.join(f'{setting:g}' for setting in curve['settings'])}"
+        origin = [f"`{curve['command']}`", ", ".join(curve["git"]), ", ".join(curve["device"])]
+        lines.append([curve["title"], curve["made_by"], settings, *origin, " to ".join(curve["date"])])
+    for curve in figure["published"]:
+        source = curve["source"]
+        where = f"github.com/{source['repo']}, commit {source['commit'][:10]}, {', '.join(source['paths'])}"
+        lines.append([f"{curve['title']}, published", where, *5 * ["–"]])
+    return lines
+
+
+def readme_section(figure: dict[str, Any]) -> str:
+    """For the README: the numbers, what a coder loses, ours against every other, and the command."""
+    ours = {curve["id"] for curve in figure["curves"] if curve["ours"] and curve["kind"] == "coded"}
+    against = [rate for rate in figure["bd_rates"] if rate["tested"] in ours and rate not in figure["coder_losses"]]
+    return "\n\n".join(_readme_parts(figure, against))
+
+
+def _readme_parts(figure: dict[str, Any], against: list[dict[str, Any]]) -> Iterator[str]:
+    note = f" (**{figure['stand_in']}**)" if figure["stand_in"] else ""
+    yield f"{figure['data']}{note}, means over {len(figure['pictures'])} pictures at a constant setting, real files:"
+    yield summary_table(figure)
+    if figure["coder_losses"]:
+        yield "Files against the ideal points of the same model:"
+        yield plain_table(rate_lines(figure, figure["coder_losses"]))
+    if against:
+        yield plain_table(rate_lines(figure, against))
+    if figure["not_run"]:
+        yield "\n".join(f"- {method}: not run: {reason}" for method, reason in figure["not_run"].items())
+    yield f"    {figure['command']}"
