@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
-from experiments.figure3.methods import CODED, IDEAL
+from experiments.figure3.method import CODED, IDEAL
 from experiments.figure3.series import Row, Series
 from rec_jax.evaluate.picture_quality import ms_ssim_db
 

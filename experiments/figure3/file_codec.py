@@ -11,7 +11,7 @@ from rec_jax.core.rows import files_digest
 
 @dataclasses.dataclass(frozen=True)
 class FileCodec:
-    """A Method (methods.py).  source: the file that holds its functions: rows of another text are not its rows."""
+    """A Method (method.py).  source: the file that holds its functions: rows of another text are not its rows."""
 
     id: str
     title: str

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.figure3.methods import CODED, IDEAL, HasIdeal, Method
+from experiments.figure3.method import CODED, IDEAL, HasIdeal, Method
 from rec_jax.core.errors import RecError
 from rec_jax.core.files import read_bytes, write_bytes_atomic
 from rec_jax.evaluate.picture_quality import picture_quality

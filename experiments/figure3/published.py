@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from experiments.figure3.methods import PUBLISHED
+from experiments.figure3.method import PUBLISHED
 from rec_jax.core.files import read_bytes
 from rec_jax.evaluate.picture_quality import ms_ssim_db
 

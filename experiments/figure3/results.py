@@ -6,7 +6,7 @@ from typing import Any
 
 from experiments.figure3.comparisons import Published, bd_rates
 from experiments.figure3.curves import METRICS, Measured, measured_curves
-from experiments.figure3.methods import CODED, IDEAL
+from experiments.figure3.method import CODED, IDEAL
 from experiments.figure3.published import N_PICTURES, published_curves
 from experiments.figure3.series import Plan, Row
 

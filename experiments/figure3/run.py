@@ -11,7 +11,7 @@ from tqdm import tqdm
 from experiments.cases import FAILURES
 from experiments.figure3 import measure as measuring
 from experiments.figure3.measure import measure
-from experiments.figure3.methods import HasIdeal, Method
+from experiments.figure3.method import HasIdeal, Method
 from experiments.figure3.pictures import Pictures
 from experiments.figure3.series import Plan, Series
 from experiments.table1.cells import rows_name, rows_path

@@ -9,7 +9,7 @@ from PIL import Image
 
 from experiments.cases import FAILURES
 from experiments.figure3.curves import METRICS
-from experiments.figure3.methods import CODED, Method
+from experiments.figure3.method import CODED, Method
 from experiments.figure3.pictures import Pictures
 from experiments.figure3.results import nearest_setting
 from experiments.figure3.series import Plan, Series

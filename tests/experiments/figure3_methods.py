@@ -5,7 +5,7 @@ import zlib
 
 import numpy as np
 
-from experiments.figure3.methods import Ideal
+from experiments.figure3.method import Ideal
 from experiments.figure3.pictures import Pictures
 from rec_jax.core.errors import MissingFile
 from rec_jax.data import ArraySource
