@@ -52,8 +52,9 @@ def main() -> int:
     """Writes the tables, or with --check compares them with what is there."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="only compare")
+    arguments = parser.parse_args()
     made = make()
-    if parser.parse_args().check:
+    if arguments.check:
         different = [name for name, table in made.items() if not np.array_equal(table, getattr(t.tables(), name))]
         print(f"different: {', '.join(different) or 'none'}")
         return bool(different)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from experiments.cases import Row
 
-_UNITS = ("_s", "_bits", "_bpd", "_overhead")  # how the names of numbers end that a commit may change
+_UNITS = ("_s", "_bits", "_bpd", "_overhead", "_ratio")  # how the names of numbers end that a commit may change
 
 
 def history_lines(rows: Sequence[Row]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 Shapes and types are always checked. Values are checked where they are known: outside jit and vmap. Where they are not,
 and in batches, a call of impossible values overflows and spoils no other. What follows the checks is one compiled
-program, so that jax.vmap(coder.encode) has little to trace and is as fast as encode_batch.
+program, and for float32 it is all that jax.vmap(coder.encode) traces and runs.
 """
 
 import functools
@@ -15,17 +15,16 @@ from jax.core import Tracer
 
 from rec_jax.coders.base import Code, Found, Info, LongCall
 from rec_jax.coders.calls import CallsCoder
-from rec_jax.coders.keys import as_words
+from rec_jax.coders.keys import as_words, keys_shape
 from rec_jax.core.errors import ConfigError
 from rec_jax.core.gaussian import DiagGaussian
 from rec_jax.exact.scope import search_jax
-from rec_jax.exact.threefry import Key
 
 
 def encode(coder: CallsCoder, key: Any, q: Any, p: Any, *shared: Any) -> tuple[Code, Info]:
     """CallsCoder.encode."""
     with search_jax():
-        key, q, p = _checked(key, _distribution("q", q, coder.target_type()), p, "[D]")
+        q, p = _checked(key, _distribution("q", q, coder.target_type()), p, "[D]")
         _check_values("q", q)
         _check_values("p", p)
         code, info = _encode_one(coder, key, q, p, *shared)
@@ -37,7 +36,7 @@ def encode(coder: CallsCoder, key: Any, q: Any, p: Any, *shared: Any) -> tuple[C
 def encode_batch(coder: CallsCoder, keys: Any, q: Any, p: Any, *shared: Any) -> tuple[Code, Info]:
     """CallsCoder.encode_batch."""
     with search_jax():
-        keys, q, p = _checked(keys, _distribution("q", q, coder.target_type()), p, "[N, D]")
+        q, p = _checked(keys, _distribution("q", q, coder.target_type()), p, "[N, D]")
         return _encode_many(coder, keys, q, p, *shared)
 
 
@@ -50,25 +49,25 @@ def encode_long(coder: CallsCoder, call: LongCall) -> Found:
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _encode_one(coder: CallsCoder, key: Key, q: Any, p: DiagGaussian, *shared: Any) -> tuple[Code, Info]:
-    batch = jax.tree.map(lambda x: x[None], (key, *_spoilt(q, p)))
+def _encode_one(coder: CallsCoder, key: Any, q: Any, p: DiagGaussian, *shared: Any) -> tuple[Code, Info]:
+    batch = jax.tree.map(lambda x: x[None], (as_words(key), *_spoilt(q, p)))
     return jax.tree.map(lambda x: x[0], coder.encode_calls(*batch, *shared))
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _encode_many(coder: CallsCoder, keys: Key, q: Any, p: DiagGaussian, *shared: Any) -> tuple[Code, Info]:
-    return coder.encode_calls(keys, *_spoilt(q, p), *shared)
+def _encode_many(coder: CallsCoder, keys: Any, q: Any, p: DiagGaussian, *shared: Any) -> tuple[Code, Info]:
+    return coder.encode_calls(as_words(keys), *_spoilt(q, p), *shared)
 
 
 def decode(coder: CallsCoder, key: Any, p: Any, code: Code, *shared: Any) -> jax.Array:
     """CallsCoder.decode."""
     with search_jax():
-        key, _, p = _checked(key, None, p, "[D]")
+        _, p = _checked(key, None, p, "[D]")
         _check_values("p", p)
         coder.check_code(code)
         if not any(_is_traced(leaf) for leaf in jax.tree.leaves(code)):
             coder.refuse(coder.overflowed(code))
-        return coder.decode_call(key, p, code, *shared)
+        return coder.decode_call(as_words(key), p, code, *shared)
 
 
 def _is_traced(x: Any) -> bool:
@@ -93,12 +92,14 @@ def _float32(name: str, given: Any) -> Any:
         array = np.asarray(None)
     if not (jnp.issubdtype(array.dtype, jnp.floating) or jnp.issubdtype(array.dtype, jnp.integer)):
         raise ConfigError(f"{name} is of type {array.dtype}; give an array of real numbers")
+    if array.dtype == np.float32 and not getattr(array, "weak_type", False):
+        return array
     with np.errstate(over="ignore"):  # infinite in float32, and refused as such
         return array.astype(np.float32)
 
 
-def _checked(key: Any, q: Any, p: Any, wanted: str) -> tuple[Key, Any, DiagGaussian]:
-    """(words of the key, q, p) of shapes that fit; wanted: [D] or [N, D]. q may be None."""
+def _checked(key: Any, q: Any, p: Any, wanted: str) -> tuple[Any, DiagGaussian]:
+    """(q, p) of shapes that fit, also the key's; wanted: [D] or [N, D]. q may be None."""
     p = _distribution("p", p, DiagGaussian)
     named = {f"{name}.{field}": x for name, d in (("q", q), ("p", p)) if d for field, x in d._asdict().items()}
     shapes = {name: tuple(x.shape) for name, x in named.items()}
@@ -106,11 +107,10 @@ def _checked(key: Any, q: Any, p: Any, wanted: str) -> tuple[Key, Any, DiagGauss
     if len(set(shapes.values())) > 1 or len(shape) != wanted.count(",") + 1 or 0 in shape:
         given = ", ".join(f"{name} {list(x)}" for name, x in shapes.items())
         raise ConfigError(f"shapes {given}: all must be {wanted} alike, none empty; encode_batch and vmap take many")
-    words = as_words(key)
-    if words.first.shape != shape[:-1]:
-        given, needed = list(words.first.shape), list(shape[:-1])
+    if (n_keys := keys_shape(key)) != shape[:-1]:
+        given, needed = list(n_keys), list(shape[:-1])
         raise ConfigError(f"key is an array {given} of keys; these distributions {list(shape)} need {needed}")
-    return words, q, p
+    return q, p
 
 
 def _check_values(name: str, x: Any) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from rec_jax.core.errors import ConfigError
 from rec_jax.exact.threefry import Key
@@ -14,17 +15,29 @@ def as_words(key: Any) -> Key:
 
     Raises ConfigError for anything else, and for keys of another generator than threefry2x32.
     """
+    keys_shape(key)
     if isinstance(key, Key):
         return Key(*(jnp.asarray(word, jnp.uint32) for word in key))
-    if isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
-        if str(jax.random.key_impl(key)) != "threefry2x32":
-            raise ConfigError(f"key is of the generator {jax.random.key_impl(key)}; give jax.random.key(seed)")
-        key = jax.random.key_data(key)
+    return _words(jax.random.key_data(key) if _is_typed(key) else key)
+
+
+def keys_shape(key: Any) -> tuple[int, ...]:
+    """The shape of an array of keys, () of one; raises as `as_words`, and computes nothing."""
+    if isinstance(key, Key):
+        return tuple(np.shape(key.first))
+    if _is_typed(key):
+        if (kind := str(jax.random.key_impl(key))) != "threefry2x32":
+            raise ConfigError(f"key is of the generator {kind}; give jax.random.key(seed)")
+        return tuple(key.shape)
     dtype, shape = getattr(key, "dtype", None), getattr(key, "shape", ())
     if dtype != jnp.uint32 or not shape or shape[-1] != 2:
         given = f"{dtype} {list(shape)}" if dtype is not None else repr(key)[:40]
         raise ConfigError(f"key is {given}; give jax.random.key(seed), or an array of such keys for encode_batch")
-    return _words(key)
+    return tuple(shape[:-1])
+
+
+def _is_typed(key: Any) -> bool:
+    return isinstance(key, jax.Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
 
 
 @jax.jit
