@@ -45,7 +45,6 @@ NOT_RUN = {
     "experiments.table1": "data sets, hours; tests/experiments/test_table1*.py",
     "rec_jax.data.prepare": "the network, or your archive; tests/data/test_prepare.py",
 }
-_ACCELERATORS = ("gpu", "tpu")  # of --device: not everywhere
 TEXTS = {name: (ROOT / name).read_text(encoding="utf-8") for name in DOCUMENTS}
 COMMANDS = [one for name, text in TEXTS.items() for one in commands(name, text)]
 BY_PROGRAM = {
@@ -85,11 +84,7 @@ def folder(tmp_path, monkeypatch):
 def test_the_command_runs(folder, words, capsys):
     places = {"NAME": "cifar10", "PATH": str(find_model_path("cifar10")), "N": "1", "I/N": "1/2", "IN...": "pictures"}
     words = [places.get(word, word) for word in words[1:]]
-    code = cli.main(words)
-    if set(words) & set(_ACCELERATORS):
-        assert code in (0, 1) and not capsys.readouterr().err.count("usage")
-        return
-    assert code == 0, capsys.readouterr().err
+    assert cli.main(words) == 0, capsys.readouterr().err  # a device of this picture's model is any: it has no latents
     if "decompress" in words:
         assert (np.asarray(Image.open("OUT.png")) == np.asarray(Image.open("IN.png"))).all()
     elif "-o" in words:

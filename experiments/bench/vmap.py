@@ -26,14 +26,12 @@ _QUICK = {"n_calls": 4, "n_times": 1}
 
 def vmap_cases(quick: bool) -> list[ModelCase]:
     """One case per coder; quick: the small ones, few calls."""
-    chosen = CODERS[2:] if quick else CODERS
-    return [
-        ModelCase(
-            f"vmap {options['kind']}, {n_calls} calls of {n_dims} dims", bench_vmap, "",
-            {"coder": options, "n_dims": n_dims} | (_QUICK if quick else {"n_calls": n_calls, "n_times": max(5, n_calls)}),
-        )
-        for options, n_dims, n_calls in chosen
-    ]  # fmt: skip
+    cases = []
+    for coder, n_dims, n_calls in CODERS[2:] if quick else CODERS:
+        size = _QUICK if quick else {"n_calls": n_calls, "n_times": max(5, n_calls)}
+        title = f"vmap {coder['kind']}, {size['n_calls']} calls of {n_dims} dims"
+        cases.append(ModelCase(title, bench_vmap, "", {"coder": coder, "n_dims": n_dims, **size}))
+    return cases
 
 
 def bench_vmap(_model: str, coder: dict[str, Any], n_dims: int, n_calls: int, n_times: int) -> Row:

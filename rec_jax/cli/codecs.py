@@ -41,6 +41,11 @@ def verify(codec: FileCodec, data: bytes, image: np.ndarray, source: str) -> str
     return f", verified, {psnr_of(pixels, image):.2f} dB"
 
 
+def on_device(codec: FileCodec, platform: str | None) -> FileCodec:
+    """The codec, decoding there if its model has latents; others decode on the processor, to the same pixels."""
+    return codec.on_device(platform) if codec.searches else codec
+
+
 def shipped_name(header: container.Header) -> str | None:
     """The shipped model that wrote a file, or None."""
     try:

@@ -4,6 +4,7 @@ import argparse
 import functools
 import time
 
+from rec_jax.cli import codecs
 from rec_jax.cli.bulk.run import add_options, find_work, one_or_many, run_bulk
 from rec_jax.cli.describe import sizes
 from rec_jax.cli.streams import deliver, read_rec, report
@@ -21,7 +22,7 @@ def add_parser(commands) -> None:
     add_options(command, "the number of processors, 1 with --device")
     command.add_argument("--model", metavar="NAME|PATH", help="default: the shipped model of the file's id")
     command.add_argument(
-        "--device", metavar="cpu|gpu|tpu", help="walk the network under jax there; default: numpy, which needs no jax"
+        "--device", metavar="cpu|gpu|tpu", help="walk a network of latents under jax there; default: numpy, without jax"
     )
     command.add_argument("--force", action="store_true", help="replace existing files that hold something else")
     command.set_defaults(run=run, usage_error=command.error)
@@ -44,11 +45,13 @@ def _run_one(arguments: argparse.Namespace, source: str, output: str) -> None:
     start_s = time.perf_counter()
     check_output(output, source, arguments.force, suffix=".png")
     data, header, payload = read_rec(source)
+    searches = False
     if header.kind == container.EMBEDDED:
         image = unpack_embedded(header, payload)
     else:
         codec = codec_of(header, arguments.model)
-        image = codec.on_device(arguments.device).decompress(data)
+        image, searches = codecs.on_device(codec, arguments.device).decompress(data), codec.searches
     deliver(output, png_bytes(image))
     how = f"lossy, quality {payload[0]}" if header.kind == container.LOSSY else "exact"
+    how += ", on the processor (no latents)" if arguments.device and not searches else ""
     report(output, f"{sizes(header, len(data))}, {how}, {time.perf_counter() - start_s:.1f} s")

@@ -181,3 +181,21 @@ def test_an_interrupt_is_one_line(capsys, pictures, monkeypatch):
     monkeypatch.setattr(FakeCodec, "encode", interrupt)
     _, err = bulk(capsys, "compress", "p", "-o", "out", code=130)
     assert err == ["rec-jax: interrupted; what is written is whole, and the same command goes on from there"]
+
+
+def test_an_output_that_is_no_file_is_told_and_not_waited_for(capsys, pictures):
+    os.makedirs("out/00.rec")
+    os.mkfifo("out/02.rec")
+    for words in ((), ("--force",)):
+        _, err = bulk(capsys, "compress", "p/00.png", "p/02.png", "p/04.png", "-o", "out", *words, code=1)
+        assert err == [
+            f"rec-jax: out/0{i}.rec would be written and is a folder or a device; move it, or name another -o"
+            for i in (0, 2)
+        ]
+    assert os.path.isdir("out/00.rec")
+
+
+def test_no_name_is_no_folder(capsys, pictures):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["compress", "p", "-o", ""])
+    assert ended.value.code == 2 and "-o '' names no folder" in capsys.readouterr().err

@@ -68,6 +68,22 @@ def forbidden(path):
     raise PermissionError(13, "Permission denied", path)
 
 
+def test_what_would_wait_for_a_writer_is_not_taken_unless_named(tmp_path):
+    os.mkfifo(tmp_path / "p/pipe.png")
+    (tmp_path / "p/to_pipe.png").symlink_to("pipe.png")
+    (tmp_path / "p/lost.png").symlink_to("nowhere.png")
+    pipes = {"p/pipe.png", "p/to_pipe.png"}
+    for word in ("p", "p/*.png", "**/*.png"):
+        found = find(word)
+        sources = {item.source for item in found.items}
+        assert pipes <= set(found.left_out) and not pipes & sources and "p/lost.png" in sources
+    assert find("p/pipe.png").items == [("p/pipe.png", "out/pipe.rec")]
+
+
+def test_a_word_of_no_letters_is_named():
+    assert find("").missing == ["'': no such file or folder"]
+
+
 def test_two_files_never_become_one(tmp_path):
     (tmp_path / "p/a.jpg").touch()
     with pytest.raises(RecError, match=r"p/a.jpg and p/a.png would both become out/a.rec; rename one"):

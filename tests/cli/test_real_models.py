@@ -82,6 +82,14 @@ def test_the_models_are_not_taken_for_each_other(models, tmp_path, capsys, monke
     words = ["decompress", "latents.rec", str(tmp_path / "out.png")]
     assert cli.main([*words, "--model", "phases.safetensors"]) == 1
     assert "the file was written with model" in capsys.readouterr().err
-    assert cli.main(["decompress", "phases.rec", words[2], "--model", "phases.safetensors", "--device", "cpu"]) == 1
-    assert "take no device" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_model_without_latents_decodes_on_the_processor_whatever_the_device(models, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(models)
+    device = ["--model", "phases.safetensors", "--device", "gpu"]
+    assert cli.main(["decompress", "phases.rec", str(tmp_path / "out.png"), *device]) == 0
+    assert "exact, on the processor (no latents)" in capsys.readouterr().out
+    assert cli.main(["decompress", "phases.rec", "-o", str(tmp_path / "many"), *device]) == 0
+    for path in (tmp_path / "out.png", tmp_path / "many" / "phases.png"):
+        np.testing.assert_array_equal(np.asarray(Image.open(path)), IMAGE)

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import NamedTuple
 
+from rec_jax.cli import codecs
 from rec_jax.cli.bulk.compressing import is_of
 from rec_jax.cli.bulk.work import BulkWork
 from rec_jax.cli.streams import read_rec
@@ -52,5 +53,5 @@ class Decompressor(BulkWork[RecFile]):
             return [png_bytes(unpack_embedded(file.header, file.payload)) for file in group]
         key = header.model_id, header.method >> 4
         if key not in self._opened:
-            self._opened[key] = codec_of(header, self.model).on_device(self.device)
+            self._opened[key] = codecs.on_device(codec_of(header, self.model), self.device)
         return [png_bytes(image) for image in self._opened[key].decompress_many([file.data for file in group])]

@@ -77,7 +77,7 @@ class _Search:
         elif any(character in word for character in "*?["):
             self._match(word)
         else:
-            self.missing.append(f"{word}: no such file or folder")
+            self.missing.append(f"{word or repr(word)}: no such file or folder")
 
     def _take(self, source: str, relative: str) -> None:
         output = os.path.join(self._folder, os.path.splitext(relative)[0] + self._suffix)
@@ -92,10 +92,13 @@ class _Search:
             root = os.path.dirname(root)
         for name in names:
             relative = os.path.relpath(name, root or ".")
-            if not os.path.isdir(name):
+            if os.path.isdir(name):
+                if "**" not in pattern:  # which matches what lies in it too
+                    self._walk(name, relative)
+            elif _is_special(name):
+                self.left_out.append(name)
+            else:
                 self._take(name, relative)
-            elif "**" not in pattern:  # which matches what lies in it too
-                self._walk(name, relative)
 
     def _walk(self, top: str, prefix: str) -> None:
         """Everything below a folder but what is hidden, and but the folder of the outputs."""
@@ -108,10 +111,11 @@ class _Search:
             entered = [name for name in sorted(folders) if self._enters(os.path.join(folder, name))]
             folders[:] = entered
             for name in sorted(names):
-                if not name.startswith(".") and self._takes(name):
-                    self._take(os.path.join(folder, name), os.path.normpath(os.path.join(relative, name)))
+                path = os.path.join(folder, name)
+                if not name.startswith(".") and self._takes(name) and not _is_special(path):
+                    self._take(path, os.path.normpath(os.path.join(relative, name)))
                 else:
-                    self.left_out.append(os.path.join(folder, name))
+                    self.left_out.append(path)
 
     def _enters(self, folder: str) -> bool:
         if os.path.exists(self._folder) and os.path.samefile(folder, self._folder):
@@ -134,6 +138,11 @@ def _refuse_one_output(items: list[Item]) -> None:
         first, second, output = twice[0]
         more = f" (and {len(twice) - 1} more such)" if len(twice) > 1 else ""
         raise RecError(f"{first} and {second} would both become {output}{more}; rename one, or run them one by one")
+
+
+def _is_special(path: str) -> bool:
+    """Whether it is a pipe, a socket or a device, which is read when it is named and never when it is found."""
+    return os.path.exists(path) and not os.path.isfile(path)
 
 
 def _place(path: str) -> str:

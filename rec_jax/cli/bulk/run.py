@@ -39,6 +39,8 @@ def check_words(arguments: argparse.Namespace) -> None:
         arguments.usage_error(f"{len(words)} paths; give one input and one output, or inputs and -o DIR")
     if not in_bulk and (arguments.jobs or arguments.shard):
         arguments.usage_error("--jobs and --shard are for many files; give -o DIR")
+    if arguments.folder == "":
+        arguments.usage_error("-o '' names no folder; . is the one you are in")
     if in_bulk and STANDARD in (*words, arguments.folder):
         arguments.usage_error("- is one file, and -o is for many in a folder; give one input and one output")
 

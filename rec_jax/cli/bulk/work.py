@@ -69,6 +69,8 @@ class BulkWork(abc.ABC, Generic[Read]):
         """Raises RecError if there is an output, which holds anything else."""
         if not os.path.lexists(output):
             return False
+        if os.path.exists(output) and not os.path.isfile(output):
+            raise RecError(f"{output} would be written and is a folder or a device; move it, or name another -o")
         try:
             finished = self.holds(output, read)
         except RecError:
