@@ -61,7 +61,8 @@ def _of_lines(text: str) -> Iterator[str]:
 def variants(words: str) -> list[str]:
     """A command without its options in brackets, with each of them alone, and with each of its alternatives A|B."""
     bare = re.sub(_OPTION, "", words)
-    with_one = [f"{bare} {option}" for option in re.findall(_OPTION, words)]
+    options = [one for group in re.findall(_OPTION, words) for one in group.split(" | ")]
+    with_one = [f"{bare} {option}" for option in options]
     return list(dict.fromkeys(one for line in [bare, *with_one] for one in _alternatives(line)))
 
 

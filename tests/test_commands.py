@@ -23,7 +23,8 @@ from experiments.table1 import __main__ as table1
 from experiments.table1.columns import TITLES
 from experiments.table1.rows import make_rows
 from rec_jax import cli
-from rec_jax.codec.model_file import find_model_path
+from rec_jax.codec.defaults import LOSSY_MODEL
+from rec_jax.codec.model_file import find_model_path, shipped_model_paths
 from tests.documented import DOCUMENTS, ROOT, commands, python_blocks, variants
 
 # Words of a program that are only read, and why they are no more than that
@@ -38,6 +39,7 @@ NOT_RUN = {
     "experiments.bits_back": "CIFAR10; tests/codec/test_bits_back.py",
     "experiments.bulk": "CIFAR10, minutes; tests/cli/test_bulk*.py",
     "experiments.coder_table": "hours; tests/experiments/test_bench.py",
+    "experiments.figure3": "Kodak, hours; tests/experiments/test_figure3*.py",
     "experiments.integer_elbo": "CIFAR10, minutes",
     "experiments.make_tables": "a minute; tests/exact/test_tables.py",
     "experiments.pictures": "minutes; tests/experiments/test_pictures.py",
@@ -85,7 +87,13 @@ def folder(tmp_path, monkeypatch):
 
 @cases("rec-jax ")
 def test_the_command_runs(folder, words, capsys):
-    places = {"NAME": "cifar10", "PATH": str(find_model_path("cifar10")), "N": "1", "I/N": "1/2", "IN...": "pictures"}
+    if "--lossy" in words and LOSSY_MODEL not in shipped_model_paths():
+        pytest.skip(f"{LOSSY_MODEL} is not among the shipped models")
+    if "--max-bytes" in words:
+        words[-1] = "400"
+    path = str(find_model_path("cifar10"))
+    places = {"NAME": "cifar10", "PATH": path, "N": "1", "I/N": "1/2", "IN...": "pictures"}
+    places |= {"0..100": "50", "L": "0.01", "DB": "25"}
     words = [places.get(word, word) for word in words[1:]]
     assert cli.main(words) == 0, capsys.readouterr().err  # a device of this picture's model is any: it has no latents
     if "decompress" in words:

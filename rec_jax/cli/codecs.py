@@ -42,8 +42,13 @@ def verify(codec: FileCodec, data: bytes, image: np.ndarray, source: str) -> str
 
 
 def on_device(codec: FileCodec, platform: str | None) -> FileCodec:
-    """The codec, decoding there if its model has latents; others decode on the processor, to the same pixels."""
-    return codec.on_device(platform) if codec.searches else codec
+    """The codec, decoding there if it can; others decode on the processor, to the same pixels."""
+    return codec.on_device(platform) if takes_device(codec) else codec
+
+
+def takes_device(codec: FileCodec) -> bool:
+    """Whether it can decode under jax: a lossless one with latents."""
+    return codec.searches and codec.exact
 
 
 def shipped_name(header: container.Header) -> str | None:

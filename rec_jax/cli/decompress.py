@@ -22,7 +22,9 @@ def add_parser(commands) -> None:
     add_options(command, "the number of processors, 1 with --device")
     command.add_argument("--model", metavar="NAME|PATH", help="default: the shipped model of the file's id")
     command.add_argument(
-        "--device", metavar="cpu|gpu|tpu", help="walk a network of latents under jax there; default: numpy, without jax"
+        "--device",
+        metavar="cpu|gpu|tpu",
+        help="walk a lossless network of latents under jax there; default: numpy, without jax",
     )
     command.add_argument("--force", action="store_true", help="replace existing files that hold something else")
     command.set_defaults(run=run, usage_error=command.error)
@@ -45,13 +47,13 @@ def _run_one(arguments: argparse.Namespace, source: str, output: str) -> None:
     start_s = time.perf_counter()
     check_output(output, source, arguments.force, suffix=".png")
     data, header, payload = read_rec(source)
-    searches = False
+    on_device = False
     if header.kind == container.EMBEDDED:
         image = unpack_embedded(header, payload)
     else:
         codec = codec_of(header, arguments.model)
-        image, searches = codecs.on_device(codec, arguments.device).decompress(data), codec.searches
+        image, on_device = codecs.on_device(codec, arguments.device).decompress(data), codecs.takes_device(codec)
     deliver(output, png_bytes(image))
     how = f"lossy, quality {payload[0]}" if header.kind == container.LOSSY else "exact"
-    how += ", on the processor (no latents)" if arguments.device and not searches else ""
+    how += ", on the processor" if arguments.device and not on_device else ""
     report(output, f"{sizes(header, len(data))}, {how}, {time.perf_counter() - start_s:.1f} s")
