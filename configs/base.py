@@ -123,7 +123,7 @@ def choose_lossy(config: ConfigDict) -> ConfigDict:
 def choose_hyperprior(config: ConfigDict, hyperprior: str) -> ConfigDict:
     """The quantised rival on the same kind of transforms, as much to compute (rec_jax/models/hyperprior.py)."""
     config = choose_lossy(config)
-    levels = dict(levels=((8, 128, 1, 2), (16, 192, 1, 1)), channels=192)  # stride, width, blocks down, blocks up
+    levels = dict(levels=((8, 128, 1, 3), (16, 320, 0, 0)), channels=320)  # stride, width, blocks down, blocks up
     above = dict(hyper_levels=((16, 128, 1, 1), (32, 128, 1, 1), (64, 128, 0, 0)), hyper_channels=96)
     curve = {name: config.model[name] for name in ("knots", "lambdas", "distortion")}
     with config.unlocked():

@@ -31,8 +31,8 @@ def _terms(model: LossyModel | QuantisedModel, params: Any, images: jax.Array, q
 def curve_evaluator(model: LossyModel | QuantisedModel, images: np.ndarray, seed: int):
     """For the training loop: (step, params) -> named numbers and pictures, over fixed images [N, H, W, 3].
 
-    Means over the images, of exact posterior samples or of rounded latents: test/bpp_q10 and test/psnr_db_q10 of quality 10, and so on; and
-    every image over what is left of it at those qualities.
+    Means over the images, of exact posterior samples or of rounded latents: test/bpp_q10 and test/psnr_db_q10 of
+    quality 10, and so on; and every image over what is left of it at those qualities.
     """
 
     def evaluate(step: int, params: Any):

@@ -1,8 +1,8 @@
 """Normals rounded to integers, as integer frequencies: the laws of quantised latents.
 
 There are 64 laws N(0, scale_i^2), scale_i = exp((i - 18) / 8), from 0.105 to 277. Of law i the integers -w .. w, w =
-ceil(6.1 scale_i), have tables.rounded's frequencies, of 2^24, by their magnitude; what lies beyond has 64 together, and 0
-has what is left.
+ceil(6.1 scale_i), have tables.rounded's frequencies, of 2^24, by their magnitude; what lies beyond has 64 together, and
+0 has what is left.
 """
 
 import functools

@@ -109,8 +109,8 @@ def _make_pyramid(rows, name: str) -> tuple[PyramidLevel, ...]:
         for level in made
     ):
         raise ConfigError(
-            f"{name}={str(rows)[:80]}: strides of 1 to {MAX_STRIDE}, widths of 1 to {MAX_CHANNELS}, down and up of 0 to "
-            f"{MAX_LAYERS} blocks"
+            f"{name}={str(rows)[:80]}: strides of 1 to {MAX_STRIDE}, widths of 1 to {MAX_CHANNELS}, down and up of 0 "
+            f"to {MAX_LAYERS} blocks"
         )
     return made
 

@@ -1,8 +1,8 @@
 """What a Hyperprior starts from: principal components, level by level, and noise elsewhere.
 
-The features of every level of g_a begin with the strongest components of the squares of features below, y with those of
-the last level, and g_s puts them together again; so a new model is a transform coder with a fixed scale per channel, and
-all else is residual, starts near zero and learns from there.
+The features of every level of g_a begin with the strongest components of the squares of features below, y with those
+of the last level, and g_s puts them together again; so a new model is a transform coder with a fixed scale per channel,
+and all else is residual, starts near zero and learns from there.
 """
 
 import math
