@@ -79,7 +79,7 @@ def shrink(config: ConfigDict) -> ConfigDict:
         elif config.model.kind == "hyperprior":
             config.data.patch = 64
             config.model.update(dict(levels=((8, 16, 0, 1), (16, 16, 1, 0)), channels=12))
-            config.model.update(dict(hyper_levels=((32, 8, 1, 1), (64, 8, 0, 0)), hyper_channels=4))
+            config.model.update(dict(hyper_levels=((16, 8, 1, 1), (64, 8, 0, 0)), hyper_channels=4))
         elif "levels" in config.model:
             config.model.levels = ((2, 2, 8, 2), (4, 1, 8, 2))
         config.coder.n_beams = 4

@@ -101,18 +101,20 @@ class QuantisedCodec(CurveCodec):
         y, z = self.model.analyse(NumpyNet(), self.encoder_params(self.quality), x)
         progress and progress(1, _PARTS)
         params = self.decoder_params(self.quality)
-        z = _nearest(z, HYPER_LIMIT)
-        laws = self._laws(params, z)
+        hyper = _nearest(z / (self._hyper_step(params) * 2.0**-SCALE_BITS), HYPER_LIMIT)
+        laws = self._laws(params, hyper)
         progress and progress(2, _PARTS)
         steps = (y - laws.loc * 2.0**-FRACTION_BITS) / (laws.step * 2.0**-SCALE_BITS)
-        rounded = Rounded(z, _nearest(steps, (1 << MOST_BITS) - 1), laws)
+        rounded = Rounded(hyper, _nearest(steps, (1 << MOST_BITS) - 1), laws)
         made = self._pixels(params, rounded)
         progress and progress(3, _PARTS)
         return rounded, made
 
     def _write(self, hyper_sink: Any, sink: Any, rounded: Rounded) -> None:
-        z, laws = rounded.hyper_latents, rounded.laws.number
-        write_hyper(hyper_sink, z.reshape(-1, z.shape[-1]), self._hyper_tables(self.decoder_params(self.quality)))
+        hyper, laws = rounded.hyper_latents, rounded.laws.number
+        write_hyper(
+            hyper_sink, hyper.reshape(-1, hyper.shape[-1]), self._hyper_tables(self.decoder_params(self.quality))
+        )
         write_rounded(sink, rounded.latents.ravel(), laws.ravel())
 
     # ---- decoding --------------------------------------------------------------------------------------------------
@@ -123,12 +125,12 @@ class QuantisedCodec(CurveCodec):
         params = self.decoder_params(read_quality(header, payload))
         size, reader = padded_size(header.height, header.width, self.model.stride), SymbolReader(payload[1:])
         height, width = (side // self.model.stride for side in size)
-        z = read_hyper(reader, height * width, self._hyper_tables(params)).reshape(1, height, width, -1)
+        hyper = read_hyper(reader, height * width, self._hyper_tables(params)).reshape(1, height, width, -1)
         progress and progress(1, _PARTS)
-        laws = self._laws(params, z)
+        laws = self._laws(params, hyper)
         progress and progress(2, _PARTS)
         latents = read_rounded(reader, laws.number.ravel()).reshape(laws.number.shape)
-        pixels = self._pixels(params, Rounded(z, latents, laws))
+        pixels = self._pixels(params, Rounded(hyper, latents, laws))
         progress and progress(3, _PARTS)
         return shown(pixels, header.shape)
 
@@ -137,8 +139,14 @@ class QuantisedCodec(CurveCodec):
     def _hyper_tables(self, params: dict[str, Any]) -> list[FrequencyTable]:
         return hyper_tables(self.model.hyper_law(params))
 
-    def _laws(self, params: dict[str, Any], z: np.ndarray) -> Laws:
-        law = self.model.latent_law(ExactNet(), params, (z << FRACTION_BITS).astype(np.float64))
+    def _hyper_step(self, params: dict[str, Any]) -> np.ndarray:
+        """[1, 1, 1, N], in units of 2^-16."""
+        log_step = self.model.hyper_law(params).log_step
+        return prior_integers(log_step, log_step, np)[1]
+
+    def _laws(self, params: dict[str, Any], hyper: np.ndarray) -> Laws:
+        z = place(0, self._hyper_step(params), hyper << FRACTION_BITS, np)
+        law = self.model.latent_law(ExactNet(), params, as_latents(z, z, np).astype(np.float64))
         return Laws(*prior_integers(law.loc, law.log_step, np), law_of(law.log_scale, np))
 
     def _pixels(self, params: dict[str, Any], rounded: Rounded) -> np.ndarray:

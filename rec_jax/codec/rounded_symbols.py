@@ -75,13 +75,13 @@ def _widths() -> np.ndarray:
 
 
 def hyper_tables(law: HyperLaw) -> list[FrequencyTable]:
-    """Per channel: symbol z + 128 stands for z; law: integers [1, C, n] in units of 2^-12.
+    """Per channel: symbol u + 128 stands for u; law: integers [1, N, n] in units of 2^-12.
 
-    The same masses as those of a pixel of 8 bits (exact/mixture.py), in whose units z is 256 times wider.
+    The same masses as those of a pixel of 8 bits (exact/mixture.py), in whose units u is 256 times wider.
     """
-    logits, loc, log_scale = (np.moveaxis(part[0], -1, 0).astype(np.int64) for part in law)  # [n, C]
+    logits, loc, log_scale = (np.moveaxis(part[0], -1, 0).astype(np.int64) for part in law[:3])  # [n, N]
     parts = components(logits << 4, (log_scale << 4) - _LOG_256)
-    middles = shift(loc, 4, np) + (1 << (OUTPUT_BITS - _HYPER_BITS - 1))  # a pixel's bin begins at v, ours is around z
+    middles = shift(loc, 4, np) + (1 << (OUTPUT_BITS - _HYPER_BITS - 1))  # a pixel's bin begins at v, ours is around u
     n_channels, edges = loc.shape[1], np.arange(1, 1 << _HYPER_BITS)
     repeated = type(parts)(*(np.repeat(part, len(edges), axis=1) for part in parts))
     mixtures = IntegerMixtures(repeated, np.repeat(middles, len(edges), axis=1), _HYPER_BITS)
@@ -91,11 +91,11 @@ def hyper_tables(law: HyperLaw) -> list[FrequencyTable]:
 
 
 def write_hyper(sink: Sink, values: np.ndarray, tables: list[FrequencyTable]) -> None:
-    """Appends integers [N, C] within +-HYPER_LIMIT, channel by channel."""
+    """Appends integers [n, N] within +-HYPER_LIMIT, channel by channel."""
     for channel, table in zip(values.T, tables, strict=True):
         sink.write(channel + (1 << (_HYPER_BITS - 1)), table)
 
 
 def read_hyper(source: Source, n: int, tables: list[FrequencyTable]) -> np.ndarray:
-    """The integers, int64 [n, C]."""
+    """The integers, int64 [n, N]."""
     return np.stack([source.read(table, n) for table in tables], axis=1) - (1 << (_HYPER_BITS - 1))

@@ -82,10 +82,10 @@ def _make_hyperprior(config) -> Hyperprior:
     levels, above = (_make_pyramid(config[name], f"model.{name}") for name in ("levels", "hyper_levels"))
     strides = [level.stride for level in levels], [level.stride for level in above]
     _check_strides(config["levels"], strides[0])
-    if strides[1][0] < strides[0][-1] or any(b % a or b == a for a, b in pairwise(strides[1])):
+    if strides[1][0] != strides[0][-1] or any(b % a or b == a for a, b in pairwise(strides[1])):
         raise ConfigError(
             f"model.hyper_levels={config['hyper_levels']!r}: strides must grow by whole factors, from that of the last "
-            f"of model.levels, {strides[0][-1]}, or a multiple of it"
+            f"of model.levels, {strides[0][-1]}"
         )
     channels, hyper_channels, kind = (config[name] for name in ("channels", "hyper_channels", "hyperprior"))
     if type(channels) is not int or not 1 <= channels <= levels[-1].width:

@@ -108,11 +108,12 @@ class LossyModel(TopDownModel, CurveModel, Protocol):
 
 
 class HyperLaw(NamedTuple):
-    """Mixtures of n logistics, each [..., C, n], of C channels of integers -128 .. 127."""
+    """Of hyper-latents [B, h, w, N]: u = z / step is a mixture of n logistics, rounded; within -128 .. 127."""
 
-    logits: Any
+    logits: Any  # [..., N, n], as the next two
     loc: Any
     log_scale: Any
+    log_step: Any  # [..., 1, 1, N]
 
 
 class LatentLaw(NamedTuple):
@@ -120,7 +121,7 @@ class LatentLaw(NamedTuple):
 
     loc: Any
     log_scale: Any
-    log_step: Any  # [..., M]
+    log_step: Any  # [..., 1, 1, M]
 
 
 @runtime_checkable
@@ -134,7 +135,7 @@ class QuantisedModel(CurveModel, Protocol):
         """(y, z) of scaled pixels x [B, H, W, 3], not rounded; in floats."""
 
     def hyper_law(self, params: dict) -> HyperLaw:
-        """The law of the rounded z."""
+        """The law of z."""
 
     def latent_law(self, net, params: dict, z: Any) -> LatentLaw:
         """The law of y, by the rounded z."""

@@ -1,11 +1,12 @@
 """Scale hyperprior and mean-scale hyperprior: the quantised rivals of relative entropy coding, on the same transforms.
 
-    y = g_a(x),  z = h_a(y),  z^ = round(z),  (mu, sigma) = h_s(z^),  v = round((y - mu) / step),  y^ = mu + step v,
-    x^ = g_s(y^),    P(v) = the mass of N(0, sigma^2) between v - 1/2 and v + 1/2,
+    y = g_a(x),  z = h_a(y),  z^ = step round(z / step),  (mu, sigma) = h_s(z^),
+    v = round((y - mu) / step),  y^ = mu + step v,  x^ = g_s(y^),
+    P(v) = the mass of N(0, sigma^2) between v - 1/2 and v + 1/2,
 
 with mu = 0 where only scales are learned (Balle et al. 2018, arXiv:1802.01436; means: Minnen et al. 2018,
-arXiv:1809.02736). sigma is in steps. One set of weights covers the curve: a step per channel and quality, whose
-logarithm is linear between knots, and vectors a, b in every block as in rd_vae.py.
+arXiv:1809.02736). sigma is in steps. One set of weights covers the curve: steps per channel and quality, whose
+logarithms are linear between knots, and vectors a, b in every block as in rd_vae.py.
 
 Differs from the papers: residual ReLU blocks on pixel-shuffled pyramids in place of strided convolutions and GDN, as in
 rd_vae.py, so that two methods are compared and not two networks, and g_s and h_s have an exact form; a mixture of three
@@ -69,7 +70,8 @@ class Hyperprior:
 
     def hyper_law(self, params):
         law = params["hyper_law"]
-        return HyperLaw(*(law[name].reshape(-1, self.hyper_channels, N_LOGISTICS) for name in HyperLaw._fields))
+        parts = (law[name].reshape(-1, self.hyper_channels, N_LOGISTICS) for name in ("logits", "loc", "log_scale"))
+        return HyperLaw(*parts, law["log_step"])
 
     def latent_law(self, net, params, z):
         h = net.conv(params["laws"], _up(net, params["hyper_synthesis"], self.hyper_levels, z))
@@ -87,18 +89,22 @@ def _down(net: Any, params: dict, levels: Sequence[PyramidLevel], h: Any, stride
     """The coarsest level's features, and from them what a pyramid puts out; h has `stride`."""
     for own, level in zip(params["levels"], levels, strict=True):
         h = net.conv(own["in"], space_to_depth(h, level.stride // stride))
-        for block in own["blocks"]:
-            h = residual(net, block, h)
+        h = _blocks(net, own, h)
         stride = level.stride
     return net.conv(params["out"], h)
 
 
-def _up(net: Any, params: dict, levels: Sequence[PyramidLevel], h: Any) -> Any:
+def _up(net: Any, params: list[dict], levels: Sequence[PyramidLevel], h: Any) -> Any:
     """The finest level's features, from what the coarsest level is given."""
-    h = net.conv(params["in"], h)
-    for i, own in reversed(list(enumerate(params["levels"]))):
-        for block in own["blocks"]:
-            h = residual(net, block, h)
-        if i:
-            h = depth_to_space(net.conv(own["out"], h), levels[i].stride // levels[i - 1].stride)
+    above = levels[-1].stride
+    for own, level in reversed(list(zip(params, levels, strict=True))):
+        h = depth_to_space(net.conv(own["in"], h), above // level.stride)
+        h = _blocks(net, own, h)
+        above = level.stride
+    return h
+
+
+def _blocks(net: Any, own: dict, h: Any) -> Any:
+    for block in own.get("blocks", ()):
+        h = residual(net, block, h)
     return h

@@ -1,6 +1,6 @@
 """Rate and distortion of a quantised model, for training and for evaluation.
 
-    R = -log2 p(v) - log2 p(z) in bits per pixel.
+    R = -log2 p(v) - log2 p(u) in bits per pixel.
 
 In training what is rounded gets uniform noise on +-1/2 for the rate, whose density is then p's mass around it (Balle et
 al. 2017, arXiv:1611.01704), and is rounded for the networks behind it, with the gradient of the identity (Minnen and
@@ -37,11 +37,13 @@ def quantised_terms(
     params = at_qualities(params, qualities, jnp)
     x = scale_pixels(images.astype(jnp.float32))
     y, z = model.analyse(net, params, x)
-    z = jnp.clip(z, -_HYPER_LIMIT, _HYPER_LIMIT)
-    law = model.latent_law(net, params, rounded(z))
+    hyper = model.hyper_law(params)
+    hyper_step = jnp.exp(hyper.log_step)
+    u = jnp.clip(z / hyper_step, -_HYPER_LIMIT, _HYPER_LIMIT)
+    law = model.latent_law(net, params, hyper_step * rounded(u))
     step = jnp.exp(law.log_step)
     v = (y - law.loc) / step
-    hyper_bits = -jnp.log2(hyper_masses(model.hyper_law(params), _spread(z, key, 0)))
+    hyper_bits = -jnp.log2(hyper_masses(hyper, _spread(u, key, 0)))
     latent_bits = -jnp.log2(latent_masses(law.log_scale, _spread(v, key, 1)))
     pictures = model.synthesise(net, params, law.loc + step * rounded(v))
     rate = jnp.stack([bits.sum((1, 2, 3)) for bits in (hyper_bits, latent_bits)], 1) / (height * width)
@@ -55,10 +57,10 @@ def quantised_objective(model: QuantisedModel, net: FloatNet) -> Objective:
     )
 
 
-def hyper_masses(law: HyperLaw, z: jax.Array) -> jax.Array:
-    """The mass between z - 1/2 and z + 1/2, [B, h, w, C], at least LEAST_MASS; law: [B, C, n]."""
-    logits, loc, log_scale = (part[:, None, None] for part in law)
-    distance = z[..., None] - loc
+def hyper_masses(law: HyperLaw, u: jax.Array) -> jax.Array:
+    """The mass between u - 1/2 and u + 1/2, [B, h, w, N], at least LEAST_MASS."""
+    logits, loc, log_scale = (part[:, None, None] for part in law[:3])
+    distance = u[..., None] - loc
     sign = jnp.where(distance > 0.0, -1.0, 1.0)  # the tail with more digits
     inverse = jnp.exp(-log_scale)
     upper, lower = (jax.nn.sigmoid(sign * (distance + d) * inverse) for d in (0.5, -0.5))

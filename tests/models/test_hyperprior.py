@@ -26,7 +26,7 @@ def started(request):
     x = scale_pixels(smooth_pictures().astype(np.float32))
     params = model.start(x)
     rng = np.random.default_rng(1)  # what starts at zero would hide mistakes
-    for block in params["synthesis"]["levels"][0]["blocks"] + params["hyper_synthesis"]["levels"][0]["blocks"]:
+    for block in params["synthesis"][0]["blocks"] + params["hyper_synthesis"][0]["blocks"]:
         block["second"]["w"] += rng.normal(0, 0.02, block["second"]["w"].shape).astype(np.float32)
     return model, params, x
 
@@ -98,7 +98,11 @@ def test_a_stored_tree_is_checked(started):
         ("hyperprior", "median", "have scale, mean_scale"),
         ("channels", 17, "1 to the last level's width, 16"),
         ("hyper_channels", 0, "1 to 4096"),
-        ("hyper_levels", ((8, 8, 1, 1), (32, 8, 1, 1)), "from that of the last of model.levels, 16"),
+        (
+            "hyper_levels",
+            ((8, 8, 1, 1), (32, 8, 1, 1)),
+            "strides must grow by whole factors, from that of the last of model.levels, 16",
+        ),
         ("hyper_levels", ((16, 8, 1, 1), (16, 8, 1, 1)), "strides must grow"),
         ("levels", ((8, 16, 1),), "each \\(stride, width, down, up\\)"),
         ("levels", ((8, 0, 1, 1),), "widths of 1 to 4096"),

@@ -12,11 +12,14 @@ from rec_jax.models.base import HyperLaw
 from rec_jax.models.float_net import FloatNet
 from rec_jax.models.knots import at_qualities
 from rec_jax.models.likelihoods.base import scale_pixels
+from rec_jax.models.numpy_net import NumpyNet
 from rec_jax.train.objective import make_objective
 from rec_jax.train.quantised import LEAST_MASS, at_least, hyper_masses, latent_masses, quantised_terms, rounded
 from tests.models.tiny_hyperprior import SECTION, smooth_pictures
 
 NET = FloatNet()
+FAST = {"xla_backend_optimization_level": 0}  # to compile
+terms_of = jax.jit(quantised_terms, static_argnums=(0, 5), compiler_options=FAST)
 
 
 @pytest.fixture(scope="module")
@@ -34,19 +37,20 @@ def gaussian_bits(v, log_scale):
 def test_the_rate_is_that_of_the_definition(case):
     model, params, images = case
     qualities = jnp.array([0.0, 10.0, 60.0, 100.0])
-    found = quantised_terms(model, params, images, qualities, None, NET)
-    own = at_qualities(params, qualities, jnp)
-    y, z = (np.asarray(part, np.float64) for part in model.analyse(NET, own, scale_pixels(images.astype(np.float32))))
-    z = np.floor(z + 0.5)
-    logits, loc, log_scale = (np.asarray(part, np.float64)[:, None, None] for part in model.hyper_law(own))
+    found = terms_of(model, params, images, qualities, None, NET)
+    own, net = at_qualities(jax.tree.map(np.asarray, params), np.asarray(qualities), np), NumpyNet(np.float64)
+    y, z = (np.asarray(part, np.float64) for part in model.analyse(net, own, scale_pixels(images.astype(np.float32))))
+    hyper = [np.asarray(part, np.float64) for part in model.hyper_law(own)]
+    logits, loc, log_scale = (part[:, None, None] for part in hyper[:3])
+    u = np.floor(z / np.exp(hyper[3]) + 0.5)
     weights = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
-    ends = (expit((z[..., None] + d - loc) / np.exp(log_scale)) for d in (0.5, -0.5))
+    ends = (expit((u[..., None] + d - loc) / np.exp(log_scale)) for d in (0.5, -0.5))
     hyper_bits = -np.log2(np.maximum((weights * np.subtract(*ends)).sum(-1), LEAST_MASS))
-    law = [np.asarray(part, np.float64) for part in model.latent_law(NET, own, jnp.asarray(z, jnp.float32))]
+    law = [np.asarray(part, np.float64) for part in model.latent_law(net, own, np.exp(hyper[3]) * u)]
     v = np.floor((y - law[0]) / np.exp(law[2]) + 0.5)
     wanted = [bits.sum((1, 2, 3)) / 64**2 for bits in (hyper_bits, gaussian_bits(v, law[1]))]
     np.testing.assert_allclose(found.rate_bpp, np.stack(wanted, 1), rtol=1e-3)
-    picture = model.synthesise(NET, own, jnp.asarray(law[0] + np.exp(law[2]) * v, jnp.float32))
+    picture = model.synthesise(net, own, law[0] + np.exp(law[2]) * v)
     errors = 255 * (np.asarray(picture, np.float64) - scale_pixels(images.astype(np.float64)))
     np.testing.assert_allclose(found.distortion, (errors**2).mean((1, 2, 3)), rtol=1e-3)
 
@@ -54,14 +58,14 @@ def test_the_rate_is_that_of_the_definition(case):
 def test_noise_costs_about_what_rounding_costs(case):
     model, params, images = case
     qualities = jnp.full(4, 50.0)
-    of = [quantised_terms(model, params, images, qualities, key, NET) for key in (None, jax.random.key(0))]
+    of = [terms_of(model, params, images, qualities, key, NET) for key in (None, jax.random.key(0))]
     np.testing.assert_allclose(of[0].rate_bpp.sum(1), of[1].rate_bpp.sum(1), rtol=0.15)
     np.testing.assert_array_equal(of[0].distortion, of[1].distortion)  # behind the rounding there is no noise
 
 
 def test_masses_sum_to_one():
     z, n = jnp.arange(-60.0, 61.0)[None, None, :, None], (1, 1, 3)
-    law = HyperLaw(jnp.array([0.0, 1.0, -1.0]).reshape(n), jnp.array([-1.0, 0.5, 3.0]).reshape(n), jnp.zeros(n))
+    law = HyperLaw(jnp.array([0.0, 1.0, -1.0]).reshape(n), jnp.array([-1.0, 0.5, 3.0]).reshape(n), jnp.zeros(n), 0.0)
     assert float(hyper_masses(law, z).sum()) == pytest.approx(1.0, abs=1e-5)
     for log_scale in (-3.0, 0.0, 2.0):
         assert float(latent_masses(jnp.full(z.shape, log_scale), z).sum()) == pytest.approx(1.0, abs=1e-5)
@@ -78,9 +82,9 @@ def test_gradients_pass_what_rounds_and_lead_back_from_the_bound():
 def test_the_objective_falls_and_reaches_every_parameter(case):
     model, params, images = case
     objective = make_objective(model, NET, get_config("quick").train)
-    step = jax.jit(jax.value_and_grad(objective, has_aux=True))
+    step = jax.jit(jax.value_and_grad(objective, has_aux=True), compiler_options=FAST)
     losses, moved = [], params
-    for number in range(12):
+    for number in range(8):
         (loss, _), gradient = step(moved, images, jax.random.key(number), number)
         moved = jax.tree.map(lambda p, g: p - 2e-3 * jnp.sign(g), moved, gradient)
         losses.append(float(loss))
