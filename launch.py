@@ -189,7 +189,7 @@ def _evaluators(config: ConfigDict) -> list:
     from rec_jax.evaluate.elbo import elbo_evaluator
     from rec_jax.evaluate.pictures import picture_evaluator
     from rec_jax.models import make_model
-    from rec_jax.models.base import LossyModel
+    from rec_jax.models.base import LossyModel, QuantisedModel
 
     if not (config.train.evaluate_images and config.train.evaluate_every):
         return []
@@ -204,7 +204,7 @@ def _evaluators(config: ConfigDict) -> list:
                 f"{source.label(i)}, a test image, is {width}x{height}: all must have one size, of multiples of the "
                 f"model's stride {model.stride}; set data.patch, or train.evaluate_images=0"
             )
-    if isinstance(model, LossyModel):
+    if isinstance(model, LossyModel | QuantisedModel):
         return [curve_evaluator(model, np.stack(images), config.seed)]
     evaluators = [elbo_evaluator(model, np.stack(images), config.seed, config.evaluate.batch_size)]
     if config.train.n_pictures:
@@ -217,7 +217,7 @@ def _initial_params(config: ConfigDict):
     from rec_jax.codec.package import open_package
     from rec_jax.core.prng import init_key
     from rec_jax.models import make_model
-    from rec_jax.models.base import LossyModel
+    from rec_jax.models.base import CurveModel
     from rec_jax.models.exact_params import trainable_params
     from rec_jax.models.widen import widen
 
@@ -234,7 +234,7 @@ def _initial_params(config: ConfigDict):
     if theirs == ours:
         return params
     model = make_model(ours)
-    assert not isinstance(model, LossyModel), "it has one kind of output"
+    assert not isinstance(model, CurveModel), "it has one kind of output"
     return widen(params, model.likelihood, init_key(config.seed))
 
 

@@ -76,6 +76,10 @@ def shrink(config: ConfigDict) -> ConfigDict:
         if config.model.kind == "rd_vae":
             config.data.patch = 64
             config.model.levels = ((8, 16, 2, 4, 1), (16, 16, 1, 4, 0))
+        elif config.model.kind == "hyperprior":
+            config.data.patch = 64
+            config.model.update(dict(levels=((8, 16, 0, 1), (16, 16, 1, 0)), channels=12))
+            config.model.update(dict(hyper_levels=((16, 8, 1, 1), (64, 8, 0, 0)), hyper_channels=4))
         elif "levels" in config.model:
             config.model.levels = ((2, 2, 8, 2), (4, 1, 8, 2))
         config.coder.n_beams = 4
@@ -113,6 +117,17 @@ def choose_lossy(config: ConfigDict) -> ConfigDict:
         config.model = ConfigDict(dict(kind="rd_vae", levels=levels) | curve)
     config.train.update(dict(optimizer="adam", adam_b2=0.99, learning_rate=8e-4, warmup_steps=200, flip=True))
     config.train.update(dict(schedule="cosine", decay_steps=(), free_nats=0.0, clip_norm=10.0, ema_decay=0.998))
+    return config
+
+
+def choose_hyperprior(config: ConfigDict, hyperprior: str) -> ConfigDict:
+    """The quantised rival on the same kind of transforms, as much to compute (rec_jax/models/hyperprior.py)."""
+    config = choose_lossy(config)
+    levels = dict(levels=((8, 128, 1, 3), (16, 320, 0, 0)), channels=320)  # stride, width, blocks down, blocks up
+    above = dict(hyper_levels=((16, 128, 1, 1), (32, 128, 1, 1), (64, 128, 0, 0)), hyper_channels=96)
+    curve = {name: config.model[name] for name in ("knots", "lambdas", "distortion")}
+    with config.unlocked():
+        config.model = ConfigDict(dict(kind="hyperprior", hyperprior=hyperprior) | levels | above | curve)
     return config
 
 

@@ -10,6 +10,7 @@ import mpmath
 import numpy as np
 
 from rec_jax.exact import tables as t
+from rec_jax.exact.rounded import half_widths
 
 mpmath.mp.dps = 40
 
@@ -35,6 +36,11 @@ def make() -> dict[str, np.ndarray]:
         normal=[
             2**12 * normal_magnitude(j, i) for j in range(t.NORMAL_OCTAVES) for i in range(1 << t.NORMAL_CELL_BITS)
         ],
+        rounded=[
+            max(one, 2**t.ROUNDED_BITS * rounded_mass(i, v))
+            for i, half_width in enumerate(half_widths())
+            for v in range(1, half_width + 1)
+        ],
     )
     integers = {name: [int(mpmath.nint(x)) for x in row] for name, row in made.items()}
     return {name: np.array(row, np.int16 if max(row) < 2**15 else np.int32) for name, row in integers.items()}
@@ -46,6 +52,13 @@ def normal_magnitude(octave: int, cell: int) -> mpmath.mpf:
     first = (2**t.NORMAL_CELL_BITS + cell) * width
     middle = first + width / 2 if width >= 1 else mpmath.floor(first) + mpmath.mpf(1) / 2
     return mpmath.sqrt(2) * mpmath.erfinv(1 - 2 * middle / 2**32)
+
+
+def rounded_mass(i: int, v: int) -> mpmath.mpf:
+    """The mass of N(0, scale^2) between v - 1/2 and v + 1/2, of the i-th scale of exact/rounded.py."""
+    scale = mpmath.exp(mpmath.mpf(i + t.ROUNDED_LEAST) / 2**t.ROUNDED_PER_NAT_BITS)
+    near, far = (mpmath.erfc((v + d) / (scale * mpmath.sqrt(2))) for d in (-mpmath.mpf(1) / 2, mpmath.mpf(1) / 2))
+    return (near - far) / 2
 
 
 def main() -> int:

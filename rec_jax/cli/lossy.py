@@ -36,7 +36,7 @@ def aim_of(arguments: argparse.Namespace) -> "Aim | None":
 
 def compress(codec: FileCodec, aim: "Aim", image: Any, progress: Any = None) -> bytes:
     """The file of one picture."""
-    from rec_jax.codec.lossy import LossyCodec
+    from rec_jax.codec.curve import CurveCodec
 
-    assert isinstance(codec, LossyCodec), "as open_codec saw to"
+    assert isinstance(codec, CurveCodec), "as open_codec saw to"
     return aim.encode(codec, image, progress).blob

@@ -231,12 +231,12 @@ class BitsBackCodec:
             units = bin_centres(self.bin_bits)[bins].reshape(loc.shape)
             return as_latents(place(loc, scale, units, np), prior[0], np), None
 
-        outputs, _ = self.package.model.top_down(ExactNet(), self.package.exact_params, draw, 1, size)
+        outputs, _ = self.package.lossless_model.top_down(ExactNet(), self.package.exact_params, draw, 1, size)
         return outputs, visits
 
     def _posteriors(self, image: np.ndarray) -> Callable[[int, np.ndarray, DiagGaussian], DiagGaussian]:
         """(layer's number, hidden, prior) -> its q of this image in p's coordinates, on the host."""
-        model, params = self.package.model, self.package.float_params
+        model, params = self.package.lossless_model, self.package.float_params
         with search_jax():
             contexts = jax.device_get(infer(model, params, image[None]))
         places = [(g, i) for g, group in enumerate(model.groups) for i in range(group.n_layers)]

@@ -91,7 +91,7 @@ def encode_tiles(
     Returns (per layer, codes with leading axis B; outputs; KL in nats [B]; whether it overflows [B]).
     """
     package, exact = codec.package, ExactNet()
-    model, params = package.model, package.float_params
+    model, params = package.lossless_model, package.float_params
     depth = 8 * cuts.dtype.itemsize
     coder, codes = layout.coder, []
     kl_nats, overflow = np.zeros(len(cuts)), np.zeros(len(cuts), bool)

@@ -94,7 +94,7 @@ class LosslessCodec(FileCodec):
         """The layers' coders for tiles of one side, with blocks 2^split times smaller."""
         package, coder = self.package, self.coder.smaller(split)
         learned = package.learned.for_coder(self.coder, package.coder)
-        return Layout(side, coder, layer_calls(package.model, coder, learned, side))
+        return Layout(side, coder, layer_calls(package.lossless_model, coder, learned, side))
 
     def method(self, split: int) -> int:
         """The header's method: preset and split."""
@@ -165,7 +165,7 @@ class LosslessCodec(FileCodec):
 
             return walk_on_device(self.package, layout, numbers, codes, self.platform)
         package = self.package
-        return walk_outputs(package.model, package.exact_params, layout.calls, numbers, codes, layout.side)
+        return walk_outputs(package.lossless_model, package.exact_params, layout.calls, numbers, codes, layout.side)
 
     def _checked_split(self, header: container.Header) -> int:
         """The header's split, once it is clear that this coder wrote the file."""

@@ -6,33 +6,31 @@ is that of the lossless codec: integers, the same on every machine. Decoding run
 """
 
 import dataclasses
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from rec_jax.codec import container
-from rec_jax.codec.base import Encoded, FileCodec
+from rec_jax.codec.base import Encoded
+from rec_jax.codec.curve import CurveCodec, check_8_bits, read_quality
 from rec_jax.codec.expected_kl import shares_of
 from rec_jax.codec.latents import layer_keys
+from rec_jax.codec.lossy_pictures import padded_size, shown, to_pixels
 from rec_jax.codec.presets import preset_name, preset_number
 from rec_jax.coders import LayerCoder, StepCountModel
 from rec_jax.coders.base import Code
 from rec_jax.coders.blocks import block_shape
 from rec_jax.coders.paths import follow_all
-from rec_jax.core.errors import ConfigError, CorruptFile, UnsupportedImage, WrongModel
+from rec_jax.core.errors import CorruptFile, WrongModel
 from rec_jax.core.progress import Progress
 from rec_jax.entropy.queue import SymbolReader
-from rec_jax.exact.arithmetic import shift
-from rec_jax.exact.network import OUTPUT_BITS, ExactNet
+from rec_jax.exact.network import ExactNet
 from rec_jax.exact.prior import as_latents, prior_integers
 from rec_jax.exact.threefry import Key
 from rec_jax.models.base import LossyModel
-from rec_jax.models.exact_params import exact_params, float_params
-from rec_jax.models.knots import MAX_QUALITY, at_quality
 
 CALL_DIMS = 1 << 16  # of a layer at most so many in one call
 BLOCK_DIMS = 1 << 12  # of a call at most so many in one block
-DEFAULT_QUALITY = 50
 _STEP_COUNTS = StepCountModel(first_centre=0, first_decay=254, next_decay=240)
 
 
@@ -66,27 +64,16 @@ class Call(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class LossyCodec(FileCodec):
+class LossyCodec(CurveCodec):
     """The codec of a package with a lossy model.
 
-    coder: of a preset; its blocks are cut to BLOCK_DIMS.  quality: 0 to 100, what `compress` aims at (models/knots.py);
-    a file says its own, and is decoded with it.
+    coder: of a preset; its blocks are cut to BLOCK_DIMS.
     """
 
     coder: LayerCoder
-    quality: int = dataclasses.field(default=DEFAULT_QUALITY, kw_only=True)
 
-    exact = False
     searches = True
     progress_of = "layers"
-
-    def __post_init__(self):
-        if type(self.quality) is not int or not 0 <= self.quality <= MAX_QUALITY:
-            raise ConfigError(f"quality={self.quality!r}: a whole number from 0 to {MAX_QUALITY}")
-
-    def at(self, quality: int) -> Self:
-        """The same codec at another quality."""
-        return dataclasses.replace(self, quality=quality)
 
     @property
     def model(self) -> LossyModel:
@@ -99,26 +86,20 @@ class LossyCodec(FileCodec):
         """The coder of every layer."""
         return self.coder.with_blocks_of(BLOCK_DIMS).with_counts(_STEP_COUNTS, BLOCK_DIMS, BLOCK_DIMS)
 
-    def on_device(self, platform: str | None) -> Self:
-        if platform is not None:
-            raise ConfigError("a lossy file is decoded on the processor; take no device")
-        return self
-
-    def pieces(self, image: np.ndarray) -> np.ndarray:
-        return padded(as_colour(image), self.model.stride)[None]
-
     # ---- encoding --------------------------------------------------------------------------------------------------
 
     def _encode(self, images: list[np.ndarray], progress: Progress | None, measure: bool) -> list[Encoded | None]:
         from rec_jax.codec.lossy_encoder import encode_picture
 
         del measure
-        for image in images:
-            if image.dtype != np.uint8:
-                raise UnsupportedImage(
-                    f"image is {image.dtype}: a lossy file holds 8 bits; compress it without loss, or convert it first"
-                )
+        check_8_bits(images)
         return [encode_picture(self, image, progress) for image in images]
+
+    def estimate(self, image: np.ndarray) -> tuple[float, np.ndarray]:
+        from rec_jax.codec.lossy_ideal import ideal
+
+        found = ideal(self, image)
+        return found.kl_bits, found.image
 
     # ---- decoding --------------------------------------------------------------------------------------------------
 
@@ -128,8 +109,7 @@ class LossyCodec(FileCodec):
         calls = self.calls(*size)
         coder = self.layer_coder
         codes = [coder.from_symbols(coder.read_symbols(reader.read, c.dims), c.dims) for c in calls]
-        pixels = self.walk(quality, size, calls, codes, progress)[: header.height, : header.width]
-        return as_grey(pixels) if header.grey else np.ascontiguousarray(pixels)
+        return shown(self.walk(quality, size, calls, codes, progress), header.shape)
 
     def walk(self, quality: int, size: tuple[int, int], calls, codes: list[Code], progress=None) -> np.ndarray:
         """The picture uint8 [H, W, 3] that codes, one per call, stand for; size: multiples of the model's stride."""
@@ -161,9 +141,9 @@ class LossyCodec(FileCodec):
         if preset != preset_number(self.coder):
             have = preset_name(preset_number(self.coder))
             raise WrongModel(f"the file was written with preset {preset_name(preset)}; this codec has {have}")
-        if rest or header.depth != 8 or not payload or payload[0] > MAX_QUALITY:
-            raise CorruptFile("the file is damaged: its method or its quality is none of a lossy file's")
-        return payload[0]
+        if rest:
+            raise CorruptFile("the file is damaged: its method is none of a lossy file's")
+        return read_quality(header, payload)
 
     # ---- what both sides derive --------------------------------------------------------------------------------------
 
@@ -184,40 +164,6 @@ class LossyCodec(FileCodec):
         """What each dim of a layer is expected to carry, by its prior's scale; None: nothing was learned."""
         tables = self.package.learned.by_scale
         return shares_of(tables[layer], quality, scale) if tables else None
-
-    def decoder_params(self, quality: int) -> dict[str, Any]:
-        """Integers, of one quality."""
-        return exact_params(self.model, at_quality(self.package.stored, quality))
-
-    def encoder_params(self, quality: int) -> dict[str, Any]:
-        """The same, and the encoder's own, as floats."""
-        return float_params(at_quality(self.package.stored, quality))
-
-
-def padded_size(height: int, width: int, stride: int) -> tuple[int, int]:
-    """The sides, rounded up to the stride."""
-    return -(-height // stride) * stride, -(-width // stride) * stride
-
-
-def padded(image: np.ndarray, stride: int) -> np.ndarray:
-    """[H, W, 3], padded by repeating the last row and column."""
-    height, width = padded_size(*image.shape[:2], stride)
-    return np.pad(image, ((0, height - image.shape[0]), (0, width - image.shape[1]), (0, 0)), mode="edge")
-
-
-def as_colour(image: np.ndarray) -> np.ndarray:
-    """Grey [H, W] as [H, W, 3]; colour as it is."""
-    return np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else image
-
-
-def as_grey(pixels: np.ndarray) -> np.ndarray:
-    """The mean of three colours, halves up."""
-    return ((2 * pixels.sum(axis=2, dtype=np.int64) + 3) // 6).astype(np.uint8)
-
-
-def to_pixels(outputs: np.ndarray) -> np.ndarray:
-    """A network's picture, integers in units of 2^-16 on +-1/2, as 8 bits: the value whose bin holds it."""
-    return np.clip(shift(outputs - (1 << 7), OUTPUT_BITS - 8, np) + 128, 0, 255).astype(np.uint8)
 
 
 def with_axis(code: Any) -> Any:

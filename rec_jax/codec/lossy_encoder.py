@@ -10,7 +10,8 @@ import numpy as np
 
 from rec_jax.codec import container
 from rec_jax.codec.base import Encoded
-from rec_jax.codec.lossy import LossyCodec, as_colour, as_grey, padded, padded_size, to_pixels, with_axis
+from rec_jax.codec.lossy import LossyCodec, with_axis
+from rec_jax.codec.lossy_pictures import as_colour, padded, padded_size, shown, to_pixels
 from rec_jax.codec.presets import preset_number
 from rec_jax.coders.base import Code, LongCall
 from rec_jax.core.gaussian import DiagGaussian
@@ -39,10 +40,8 @@ def encode_picture(codec: LossyCodec, image: np.ndarray, progress: Progress | No
         for i, (values, table) in enumerate(runs):
             writer.write(values, table)
             (index if i == len(runs) - 1 else side).write(values, table)
-    shown = pixels[: image.shape[0], : image.shape[1]]
-    shown = as_grey(shown) if image.ndim == 2 else np.ascontiguousarray(shown)
     method = preset_number(codec.coder) << 4
-    header = container.image_header(shown, container.LOSSY, method, codec.package.model_id)
+    header = container.image_header(shown(pixels, image.shape), container.LOSSY, method, codec.package.model_id)
     stream = writer.getvalue()
     blob = container.pack(header, bytes([codec.quality]) + stream)
     header_bits, kl_bits = 8 * (len(blob) - len(stream)), float(nats_to_bits(kl_nats))

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rec_jax.codec.lossy import LossyCodec, as_colour, as_grey, padded, to_pixels
+from rec_jax.codec.lossy import LossyCodec
 from rec_jax.codec.lossy_encoder import NET, posterior
+from rec_jax.codec.lossy_pictures import as_colour, padded, shown, to_pixels
 from rec_jax.core.units import nats_to_bits
 from rec_jax.exact.arithmetic import FRACTION_BITS
 from rec_jax.exact.network import ExactNet
@@ -48,5 +49,4 @@ def ideal(codec: LossyCodec, image: np.ndarray, seed: int = 0) -> Ideal:
     outputs, _ = model.top_down(
         ExactNet(), codec.decoder_params(codec.quality), draw, 1, pixels.shape[:2], model.infer(NET, params, x), inputs
     )
-    shown = to_pixels(outputs[0])[: image.shape[0], : image.shape[1]]
-    return Ideal(sum(layer_kl_bits), layer_kl_bits, as_grey(shown) if image.ndim == 2 else shown)
+    return Ideal(sum(layer_kl_bits), layer_kl_bits, shown(to_pixels(outputs[0]), image.shape))

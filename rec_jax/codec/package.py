@@ -17,7 +17,7 @@ from rec_jax.coders import LayerCoder
 from rec_jax.core.errors import ConfigError, CorruptFile
 from rec_jax.core.plugins import NotImported
 from rec_jax.models import make_model
-from rec_jax.models.base import AnyModel, LatentModel, LossyModel
+from rec_jax.models.base import AnyModel, CurveModel, LatentModel, LossyModel, QuantisedModel
 from rec_jax.models.exact_params import check_stored, exact_params, float_params, quantise_params
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Package:
     @property
     def lossless_model(self) -> LatentModel:
         """The model, where it has a likelihood of pixels; ConfigError of a lossy one."""
-        if isinstance(self.model, LossyModel):
+        if isinstance(self.model, CurveModel):
             raise ConfigError(f"{self.name} is a lossy model, which says nothing of exact pixels; take a lossless one")
         return self.model
 
@@ -63,11 +63,14 @@ class Package:
         """
         from rec_jax.codec.lossless import LosslessCodec
         from rec_jax.codec.lossy import LossyCodec
+        from rec_jax.codec.quantised import QuantisedCodec
         from rec_jax.codec.whole import WholeCodec
 
         coder = self.coder if preset is None else preset_coder(preset)
         if isinstance(self.model, LossyModel):
             return LossyCodec(self, coder)
+        if isinstance(self.model, QuantisedModel):
+            return QuantisedCodec(self)
         return LosslessCodec(self, coder) if self.model.groups else WholeCodec(self)
 
 

@@ -1,6 +1,6 @@
 """The quality of a lossy file that shall have at most so many bytes, or at least so many decibels.
 
-Rate and distortion grow with the quality, so a bisection over estimates (lossy_ideal.py) finds about the right one;
+Rate and distortion grow with the quality, so a bisection over estimates finds about the right one;
 what is returned was encoded, and kept the promise.
 """
 
@@ -11,8 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from rec_jax.codec.base import Encoded
-from rec_jax.codec.lossy import LossyCodec
-from rec_jax.codec.lossy_ideal import ideal
+from rec_jax.codec.curve import CurveCodec
 from rec_jax.core.errors import ConfigError
 from rec_jax.core.progress import Progress
 from rec_jax.models.knots import MAX_QUALITY, quality_of
@@ -31,7 +30,7 @@ class Aim:
     max_bytes: int | None = None
     psnr_db: float | None = None
 
-    def encode(self, codec: LossyCodec, image: np.ndarray, progress: Progress | None = None) -> Encoded:
+    def encode(self, codec: CurveCodec, image: np.ndarray, progress: Progress | None = None) -> Encoded:
         """The file; ConfigError where there is none."""
         if self.max_bytes is not None:
             return encode_within(codec, image, self.max_bytes, progress)
@@ -44,12 +43,12 @@ class Aim:
         return codec.encode([image], progress)[0]
 
 
-def encode_within(codec: LossyCodec, image: np.ndarray, max_bytes: int, progress: Progress | None = None) -> Encoded:
+def encode_within(codec: CurveCodec, image: np.ndarray, max_bytes: int, progress: Progress | None = None) -> Encoded:
     """The file of the highest quality found that has at most max_bytes.
 
     Raises ConfigError where even quality 0 takes more.
     """
-    estimate_bits = functools.cache(lambda quality: ideal(codec.at(quality), image).kl_bits)
+    estimate_bits = functools.cache(lambda quality: codec.at(quality).estimate(image)[0])
     excess, quality = 1.0, MAX_QUALITY + 1  # of a file over its estimate
     while True:
         allowed_bits = 8 * max_bytes / excess
@@ -65,12 +64,12 @@ def encode_within(codec: LossyCodec, image: np.ndarray, max_bytes: int, progress
         excess = 8 * n_bytes / estimate_bits(quality)
 
 
-def encode_reaching(codec: LossyCodec, image: np.ndarray, psnr_db: float, progress: Progress | None = None) -> Encoded:
+def encode_reaching(codec: CurveCodec, image: np.ndarray, psnr_db: float, progress: Progress | None = None) -> Encoded:
     """The file of the lowest quality found whose picture has at least psnr_db.
 
     Raises ConfigError where even quality 100 has less.
     """
-    quality = _last_true(lambda quality: psnr_of(ideal(codec.at(quality), image).image, image) < psnr_db) + 1
+    quality = _last_true(lambda quality: psnr_of(codec.at(quality).estimate(image)[1], image) < psnr_db) + 1
     reached = -1.0
     while quality <= MAX_QUALITY:
         found = codec.at(quality).encode([image], progress)[0]

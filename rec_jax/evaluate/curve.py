@@ -8,8 +8,9 @@ import numpy as np
 
 from rec_jax.core.prng import evaluate_key
 from rec_jax.evaluate.pictures import grid
-from rec_jax.models.base import LossyModel
+from rec_jax.models.base import LossyModel, QuantisedModel
 from rec_jax.models.float_net import FloatNet
+from rec_jax.train.quantised import quantised_terms
 from rec_jax.train.rate_distortion import terms
 
 QUALITIES = (10, 40, 70, 100)
@@ -17,18 +18,21 @@ _NET = FloatNet()
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _terms(model: LossyModel, params: Any, images: jax.Array, quality: jax.Array, key: jax.Array):
+def _terms(model: LossyModel | QuantisedModel, params: Any, images: jax.Array, quality: jax.Array, key: jax.Array):
     qualities = jax.numpy.full(len(images), quality)
-    found = terms(model, params, images, qualities, key, _NET)
+    if isinstance(model, QuantisedModel):
+        found = quantised_terms(model, params, images, qualities, None, _NET)
+    else:
+        found = terms(model, params, images, qualities, key, _NET)
     pixels = jax.numpy.clip(jax.numpy.floor((found.pictures + 0.5) * 256), 0, 255).astype(jax.numpy.uint8)
     return found.rate_bpp, pixels
 
 
-def curve_evaluator(model: LossyModel, images: np.ndarray, seed: int):
+def curve_evaluator(model: LossyModel | QuantisedModel, images: np.ndarray, seed: int):
     """For the training loop: (step, params) -> named numbers and pictures, over fixed images [N, H, W, 3].
 
-    Means over the images, of exact posterior samples: test/bpp_q10 and test/psnr_db_q10 of quality 10, and so on; and
-    every image over what is left of it at those qualities.
+    Means over the images, of exact posterior samples or of rounded latents: test/bpp_q10 and test/psnr_db_q10 of
+    quality 10, and so on; and every image over what is left of it at those qualities.
     """
 
     def evaluate(step: int, params: Any):

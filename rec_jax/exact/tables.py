@@ -22,6 +22,10 @@ LOGISTIC_SPAN = 16  # the logistic CDF is 0 below minus this, and 1 above it
 LOGISTIC_CELL_BITS = 7  # its cells are 2^-7 wide, linear inside
 LOGISTIC_BITS = 24  # of its values
 NORMAL_OCTAVES, NORMAL_CELL_BITS = 31, 10  # see `normal_quantile_index`
+ROUNDED_BITS = 24  # of the masses of a rounded normal
+ROUNDED_PER_NAT_BITS = 3  # scales of rounded normals are exp(i / 2^3), i from the least to the most:
+ROUNDED_LEAST, ROUNDED_MOST = -18, 45  # 0.105 to 277
+ROUNDED_SPAN = 6.1  # their tables end at so many scales, beyond which lies 2^-30
 
 
 class Tables(NamedTuple):
@@ -33,6 +37,9 @@ class Tables(NamedTuple):
     weight: np.ndarray  # [i] = round(2^12 exp(-i / 2^8)): of a component i steps below the largest
     logistic: np.ndarray  # [i] = round(2^24 / (1 + exp(16 - i / 2^7))): the CDF at the cells' left ends, and at 16
     normal: np.ndarray  # [j 2^10 + i]: round(2^12 |quantile|) of N(0, 1), see exact/normals.py
+    rounded: (
+        np.ndarray
+    )  # scale after scale, round(2^24 P(v)), at least 1, for v = 1 .. half width; see exact/rounded.py
 
 
 @functools.cache

@@ -6,6 +6,7 @@ from typing import Any
 from rec_jax.core.errors import ConfigError
 from rec_jax.core.plugins import check_all_used, construct, field_names, is_plugin, plugin_class
 from rec_jax.models.base import AnyModel, LatentModel
+from rec_jax.models.hyperprior import Hyperprior, PyramidLevel
 from rec_jax.models.knots import MAX_QUALITY
 from rec_jax.models.likelihoods.base import MAX_COMPONENTS, Likelihood
 from rec_jax.models.likelihoods.logistic import Logistic, PixelScaleLogistic
@@ -17,6 +18,7 @@ from rec_jax.models.resnet_vae import Level, ResNetVAE
 
 MAX_LEVELS, MAX_LAYERS, MAX_CHANNELS, MAX_STRIDE, MAX_WINDOW = 8, 1024, 4096, 64, 15
 DISTORTIONS = ("mse", "ms_ssim")
+HYPERPRIORS = ("scale", "mean_scale")
 
 
 def make_model(config: Any) -> AnyModel:
@@ -26,7 +28,8 @@ def make_model(config: Any) -> AnyModel:
       config: kind and n_components; of resnet_vae levels ((stride, blocks, deterministic, stochastic), ...), finest
         first, and likelihood; of phases widths, spatial, n_pointwise and window (likelihoods/phases.py), and where they
         are the likelihood of a resnet_vae n_features and n_levels; of rd_vae levels ((stride, width, layers, channels,
-        blocks), ...), knots, lambdas and distortion; of 'package.module:Class' (core/plugins.py) that
+        blocks), ...), knots, lambdas and distortion; of hyperprior levels and hyper_levels ((stride, width, down, up),
+        ...), channels, hyper_channels, hyperprior and those three; of 'package.module:Class' (core/plugins.py) that
         dataclass's fields, and its likelihood's.
 
     Raises:
@@ -43,11 +46,13 @@ def make_model(config: Any) -> AnyModel:
             return PhasesModel(_make_phases(config, 0, 0))
         case "rd_vae":
             return _make_rd_vae(config)
+        case "hyperprior":
+            return _make_hyperprior(config)
         case kind if is_plugin(kind):
             return _make_plugin(kind, config)
         case other:
             raise ConfigError(
-                f"model.kind={other!r} is unknown; have resnet_vae, phases, rd_vae, 'package.module:Class'"
+                f"model.kind={other!r} is unknown; have resnet_vae, phases, rd_vae, hyperprior, 'package.module:Class'"
             )
 
 
@@ -71,6 +76,43 @@ def _make_rd_vae(config) -> RDVAE:
     widest = max(max(level.width, level.channels) for level in made)
     _check_size(levels, len(made), sum(level.layers + level.blocks for level in made), widest, made[-1].stride)
     return RDVAE(made, *_make_curve(config))
+
+
+def _make_hyperprior(config) -> Hyperprior:
+    levels, above = (_make_pyramid(config[name], f"model.{name}") for name in ("levels", "hyper_levels"))
+    strides = [level.stride for level in levels], [level.stride for level in above]
+    _check_strides(config["levels"], strides[0])
+    if strides[1][0] != strides[0][-1] or any(b % a or b == a for a, b in pairwise(strides[1])):
+        raise ConfigError(
+            f"model.hyper_levels={config['hyper_levels']!r}: strides must grow by whole factors, from that of the last "
+            f"of model.levels, {strides[0][-1]}"
+        )
+    channels, hyper_channels, kind = (config[name] for name in ("channels", "hyper_channels", "hyperprior"))
+    if type(channels) is not int or not 1 <= channels <= levels[-1].width:
+        raise ConfigError(f"model.channels={channels!r}: 1 to the last level's width, {levels[-1].width}")
+    if type(hyper_channels) is not int or not 1 <= hyper_channels <= MAX_CHANNELS:
+        raise ConfigError(f"model.hyper_channels={hyper_channels!r}: 1 to {MAX_CHANNELS}")
+    if kind not in HYPERPRIORS:
+        raise ConfigError(f"model.hyperprior={kind!r} is unknown; have {', '.join(HYPERPRIORS)}")
+    return Hyperprior(levels, channels, above, hyper_channels, kind == "mean_scale", *_make_curve(config))
+
+
+def _make_pyramid(rows, name: str) -> tuple[PyramidLevel, ...]:
+    if not (isinstance(rows, list | tuple) and 1 <= len(rows) <= MAX_LEVELS) or any(
+        not isinstance(row, list | tuple) or len(row) != 4 or any(type(n) is not int for n in row) for row in rows
+    ):
+        raise ConfigError(f"{name}={str(rows)[:80]}: 1 to {MAX_LEVELS} levels, each (stride, width, down, up)")
+    made = tuple(PyramidLevel(*row) for row in rows)
+    if any(
+        not (1 <= level.stride <= MAX_STRIDE and 1 <= level.width <= MAX_CHANNELS)
+        or not all(0 <= n <= MAX_LAYERS for n in (level.down, level.up))
+        for level in made
+    ):
+        raise ConfigError(
+            f"{name}={str(rows)[:80]}: strides of 1 to {MAX_STRIDE}, widths of 1 to {MAX_CHANNELS}, down and up of 0 "
+            f"to {MAX_LAYERS} blocks"
+        )
+    return made
 
 
 def _make_curve(config) -> tuple[int, tuple[float, float], str]:

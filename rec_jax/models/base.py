@@ -73,11 +73,20 @@ class LatentModel(TopDownModel, Protocol):
 
 
 @runtime_checkable
-class LossyModel(TopDownModel, Protocol):
-    """A model whose walk ends in the picture itself, scaled, [B, H, W, 3], good or bad as the quality says.
+class CurveModel(Protocol):
+    """What every model of lossy pictures has: one set of weights for a whole curve of rate and distortion.
 
-    Its parameters hold knots (knots.py); a walk takes the tree of one quality.
+    Its parameters hold knots (knots.py); its methods take the tree of one quality.
     """
+
+    @property
+    def stride(self) -> int: ...
+
+    @property
+    def encoder_only(self) -> tuple[str, ...]: ...
+
+    @property
+    def groups(self) -> list[Group]: ...
 
     @property
     def lambdas(self) -> tuple[float, float]:
@@ -93,4 +102,46 @@ class LossyModel(TopDownModel, Protocol):
         """Initial parameters, from a first batch of scaled pixels x [B, H, W, 3], numpy."""
 
 
-AnyModel = LatentModel | LossyModel
+@runtime_checkable
+class LossyModel(TopDownModel, CurveModel, Protocol):
+    """A model whose walk ends in the picture itself, scaled, [B, H, W, 3], good or bad as the quality says."""
+
+
+class HyperLaw(NamedTuple):
+    """Of hyper-latents [B, h, w, N]: u = z / step is a mixture of n logistics, rounded; within -128 .. 127."""
+
+    logits: Any  # [..., N, n], as the next two
+    loc: Any
+    log_scale: Any
+    log_step: Any  # [..., 1, 1, N]
+
+
+class LatentLaw(NamedTuple):
+    """Of latents [B, h, w, M] given the hyper-latents: v = (y - loc) / step is N(0, scale^2), rounded."""
+
+    loc: Any
+    log_scale: Any
+    log_step: Any  # [..., 1, 1, M]
+
+
+@runtime_checkable
+class QuantisedModel(CurveModel, Protocol):
+    """A transform coder: latents y rounded to steps, under laws that rounded hyper-latents z describe.
+
+    groups: the hyper-latents', then the latents'.
+    """
+
+    def analyse(self, net, params: dict, x: Any) -> tuple[Any, Any]:
+        """(y, z) of scaled pixels x [B, H, W, 3], not rounded; in floats."""
+
+    def hyper_law(self, params: dict) -> HyperLaw:
+        """The law of z."""
+
+    def latent_law(self, net, params: dict, z: Any) -> LatentLaw:
+        """The law of y, by the rounded z."""
+
+    def synthesise(self, net, params: dict, y: Any) -> Any:
+        """The scaled picture of y, put together again from the rounded v; in units of a network's output."""
+
+
+AnyModel = LatentModel | LossyModel | QuantisedModel

@@ -14,13 +14,13 @@ from rec_jax.core.errors import CorruptFile
 from rec_jax.exact.arithmetic import FRACTION_BITS
 from rec_jax.exact.network import OUTPUT_BITS
 from rec_jax.exact.quantise import check_conv, float_conv, prepared, quantise_conv, quantise_vector
-from rec_jax.models.base import AnyModel, LossyModel, TopDownModel
+from rec_jax.models.base import AnyModel, CurveModel
 from rec_jax.models.shapes import param_shapes
 
 _EPSILON = 1e-6  # of a weight norm, models/weight_norm.py
 
 
-def quantise_params(model: TopDownModel, params: dict[str, Any]) -> dict[str, Any]:
+def quantise_params(model: AnyModel, params: dict[str, Any]) -> dict[str, Any]:
     """The stored tree of trained parameters; ConfigError for weights that no integers hold."""
 
     def leaf(path: tuple[str, ...], node: Any) -> Any:
@@ -47,7 +47,7 @@ def float_params(stored: dict[str, Any]) -> dict[str, Any]:
     return _map(leaf, stored)
 
 
-def trainable_params(model: TopDownModel, stored: dict[str, Any]) -> dict[str, Any]:
+def trainable_params(model: AnyModel, stored: dict[str, Any]) -> dict[str, Any]:
     """`float_params`, a lossless network's convolutions with weight norms, for training that goes on from a file."""
 
     def leaf(path: tuple[str, ...], node: Any) -> Any:
@@ -57,10 +57,10 @@ def trainable_params(model: TopDownModel, stored: dict[str, Any]) -> dict[str, A
         return {"v": node["w"], "g": norm + np.float32(_EPSILON), "b": node["b"]}
 
     params = float_params(stored)
-    return params if isinstance(model, LossyModel) else _map(leaf, params)
+    return params if isinstance(model, CurveModel) else _map(leaf, params)
 
 
-def exact_params(model: TopDownModel, stored: dict[str, Any], xp: Any = np, dtype: str = "float64") -> dict[str, Any]:
+def exact_params(model: AnyModel, stored: dict[str, Any], xp: Any = np, dtype: str = "float64") -> dict[str, Any]:
     """What a decoder computes with, as arrays for exact.network.ExactNet; the encoder's parameters are left out."""
     return prepared(_without(stored, model.encoder_only), xp, dtype)
 
@@ -82,7 +82,7 @@ def _vector_bits(path: tuple[str, ...]) -> int:
     return OUTPUT_BITS if path[0] == "likelihood" else FRACTION_BITS
 
 
-def _encoder_only(model: TopDownModel, path: tuple[str, ...]) -> bool:
+def _encoder_only(model: AnyModel, path: tuple[str, ...]) -> bool:
     return not set(path).isdisjoint(model.encoder_only)
 
 
@@ -101,7 +101,7 @@ def _map(leaf: Callable[[tuple[str, ...], Any], Any], node: Any, path: tuple[str
     return leaf(path, node)
 
 
-def _check(model: TopDownModel, wanted: Any, stored: Any, path: tuple[str, ...], name: str) -> None:
+def _check(model: AnyModel, wanted: Any, stored: Any, path: tuple[str, ...], name: str) -> None:
     where = f"{name}: {'/'.join(path) or 'its arrays'}"
     match wanted:
         case ("conv", (*_, _, _, _, _) as shape):

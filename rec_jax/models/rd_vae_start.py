@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from rec_jax.models.shuffle import space_to_depth
+from rec_jax.models.starting import SMALL, affine, as_float32, block, conv
 
 OUTPUT_BITS = 3  # the network puts pixels out in units of 1/8, so that a step of its weights is a small one of theirs
 _GAIN = 2.0  # of components to latents: pixels are on +-1/2, activations better near 1
-_SMALL = 0.01  # of what is added to features
 _MOST_CARRIED = 16  # components that coarser levels have means of
 _MOST_SQUARES = 20_000
 
@@ -32,18 +32,18 @@ def start(model: Any, x: np.ndarray) -> dict[str, Any]:
     for i, level in enumerate(model.levels):
         params["down_sample"].append(_down(rng, model, i))
         look = [_look(rng, model, i, j) for j in range(level.layers)]
-        blocks = [_block(rng, level.width, model.knots) for _ in range(level.blocks)]
+        blocks = [block(rng, level.width, model.knots) for _ in range(level.blocks)]
         params["up"].append({"blocks": blocks, "look": _stack(look)})
         params["layers"].append(_stack([_layer(rng, model, i, j, spreads[i]) for j in range(level.layers)]))
     params["up_sample"] = [_up(rng, model, i) for i in range(1, len(model.levels))]
-    params["tail"] = _block(rng, finest.width, model.knots)
-    output = _conv(rng, 3, finest.width, 3 * finest.stride**2, 0.02)
+    params["tail"] = block(rng, finest.width, model.knots)
+    output = conv(rng, 3, finest.width, 3 * finest.stride**2, 0.02)
     output["w"][1, 1, :n_components] += basis.T / _GAIN * 2**OUTPUT_BITS
     output["b"] += mean * 2**OUTPUT_BITS
     params["output"] = output
     params["down_sample"][0]["w"][0, 0, :, :n_components] = _GAIN * basis
     params["down_sample"][0]["b"][:n_components] = -_GAIN * mean @ basis
-    return _float32(params)
+    return as_float32(params)
 
 
 def _components(x: np.ndarray, stride: int, n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -89,7 +89,7 @@ def _spreads(model: Any, components: np.ndarray) -> list[np.ndarray]:
 def _down(rng, model: Any, i: int) -> dict[str, Any]:
     level, before = model.levels[i], model.levels[i - 1].width if i else 3
     n_squares = (level.stride // (model.levels[i - 1].stride if i else 1)) ** 2
-    down, n = _conv(rng, 1, before * n_squares, level.width), _own(model, i)
+    down, n = conv(rng, 1, before * n_squares, level.width), _own(model, i)
     if i:
         means = down["w"].reshape(n_squares, before, level.width)
         means[:, :, :n] = 0.0
@@ -101,16 +101,16 @@ def _up(rng, model: Any, i: int) -> dict[str, Any]:
     """From level i to the finer one."""
     level, below = model.levels[i], model.levels[i - 1]
     factor, n, at = level.stride // below.stride, _own(model, i), _own(model, i - 1)
-    up = _conv(rng, 1, level.width, below.width * factor**2, 0.5)
+    up = conv(rng, 1, level.width, below.width * factor**2, 0.5)
     to = up["w"].reshape(level.width, factor**2, below.width)
-    to[:, :, : at + n] *= _SMALL
+    to[:, :, : at + n] *= SMALL
     to[np.arange(n), :, at + np.arange(n)] = 1.0
     return up
 
 
 def _look(rng, model: Any, i: int, j: int) -> dict[str, Any]:
     level, w = model.levels[i], model.levels[i].width
-    own = {"hidden": _conv(rng, 1, w, w // 2), "loc": _conv(rng, 1, w, level.channels, 0.05)}
+    own = {"hidden": conv(rng, 1, w, w // 2), "loc": conv(rng, 1, w, level.channels, 0.05)}
     n, first = _own_in_layer(model, i, j)
     own["loc"]["w"][..., :n] = 0.0
     own["loc"]["w"][0, 0, first + np.arange(n), np.arange(n)] = 1.0
@@ -134,15 +134,15 @@ def _layer(rng, model: Any, i: int, j: int, spread: np.ndarray) -> dict[str, Any
     prior_scale[:, :n] = np.log(spread[first : first + n])
     posterior_scale[:, :n] = np.minimum(noise[:, None], prior_scale[:, :n] - 0.05)
     own = {
-        "front": _conv(rng, 3, w, w),
-        "front_at": _affine(knots, w),
-        "prior": _conv(rng, 1, w, 2 * c, 0.05),
+        "front": conv(rng, 3, w, w),
+        "front_at": affine(knots, w),
+        "prior": conv(rng, 1, w, 2 * c, 0.05),
         "prior_scale": {"knots": prior_scale},
-        "merge": _conv(rng, 1, w + c, w, _SMALL),
+        "merge": conv(rng, 1, w + c, w, SMALL),
         "posterior": {
-            "hidden": _conv(rng, 1, w, w // 2, 0.5),
-            "at": _affine(knots, w // 2),
-            "head": _conv(rng, 1, w // 2, 2 * c, 0.05),
+            "hidden": conv(rng, 1, w, w // 2, 0.5),
+            "at": affine(knots, w // 2),
+            "head": conv(rng, 1, w // 2, 2 * c, 0.05),
             "scale": {"knots": posterior_scale},
         },
     }
@@ -160,30 +160,7 @@ def _predict(own: dict[str, Any], at: int, n: int) -> None:
     own["prior"]["w"][0, 0, 2 * k, k], own["prior"]["w"][0, 0, 2 * k + 1, k] = 1.0, -1.0
 
 
-def _block(rng, width: int, n: int) -> dict[str, Any]:
-    return {
-        "first": _conv(rng, 3, width, width),
-        "at": _affine(n, width),
-        "second": _conv(rng, 3, width, width, _SMALL),
-    }
-
-
-def _affine(n: int, width: int) -> dict[str, Any]:
-    return {"knots": np.concatenate([np.ones((n, width)), np.zeros((n, width))], axis=1)}
-
-
-def _conv(rng, size: int, n_in: int, n_out: int, gain: float = 1.0) -> dict[str, Any]:
-    spread = gain * math.sqrt(2.0 / (size * size * n_in))
-    return {"w": spread * rng.normal(size=(size, size, n_in, n_out)), "b": np.zeros(n_out)}
-
-
 def _stack(layers: list) -> Any:
     if isinstance(layers[0], dict):
         return {name: _stack([layer[name] for layer in layers]) for name in layers[0]}
     return np.stack(layers)
-
-
-def _float32(node: Any) -> Any:
-    if isinstance(node, dict):
-        return {name: _float32(child) for name, child in node.items()}
-    return [_float32(child) for child in node] if isinstance(node, list) else np.asarray(node, np.float32)

@@ -7,6 +7,7 @@ every image is weighted by lambda^-1/2: a saving of one per cent counts alike al
 """
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -19,7 +20,7 @@ from rec_jax.models.float_net import FloatNet
 from rec_jax.models.gaussians import gaussian
 from rec_jax.models.knots import MAX_QUALITY, at_qualities, lambda_of
 from rec_jax.models.likelihoods.base import scale_pixels
-from rec_jax.train.losses import LossParts
+from rec_jax.train.losses import LossParts, Objective
 
 _QUALITIES, _LATENTS = 1 << 21, 1 << 22  # numbers of keys that no layer has
 
@@ -60,17 +61,24 @@ def distortion_of(name: str, pictures: jax.Array, x: jax.Array) -> jax.Array:
     return 255.0**2 * jnp.mean((pictures - x) ** 2, axis=(1, 2, 3))
 
 
-def rate_distortion_objective(model: LossyModel, net: FloatNet, most_dim_nats: float):
-    """The losses.Objective of a lossy model; most_dim_nats: what a latent carries beyond it costs twice."""
+def rate_distortion_objective(model: LossyModel, net: FloatNet, most_dim_nats: float) -> Objective:
+    """Of a model for relative entropy coding; most_dim_nats: what a latent carries beyond it costs twice."""
+    return curve_objective(
+        model.lambdas, lambda params, images, q, key: terms(model, params, images, q, key, net, most_dim_nats)
+    )
+
+
+def curve_objective(bounds: tuple[float, float], terms_of: Callable[..., RateDistortion]) -> Objective:
+    """Of any lossy model, by terms_of(params, images, qualities, key); bounds: its lambdas."""
 
     def objective(params, images, key, step):
         del step
         n = len(images)
         places = jnp.arange(n) + jax.random.uniform(child_key(key, _QUALITIES), (n,))  # one in each n-th of the curve
         qualities = places * (MAX_QUALITY / n)
-        found = terms(model, params, images, qualities, child_key(key, _LATENTS), net, most_dim_nats)
-        lambdas = lambda_of(model.lambdas, qualities, jnp)
-        middle = math.sqrt(model.lambdas[0] * model.lambdas[1])
+        found = terms_of(params, images, qualities, child_key(key, _LATENTS))
+        lambdas = lambda_of(bounds, qualities, jnp)
+        middle = math.sqrt(bounds[0] * bounds[1])
         rate, cost = found.rate_bpp.sum(1), lambdas * found.distortion
         weighted = (rate + found.beyond_bpp + cost) * jnp.sqrt(middle / lambdas)
         to_nats_per_dim = math.log(2.0) / 3.0

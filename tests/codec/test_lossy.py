@@ -14,9 +14,10 @@ from tiny_lossy import photograph, tiny_lossy
 
 from rec_jax.codec import container
 from rec_jax.codec.expected_kl import N_BINS, bins_of, nearest_knot, shares_of
-from rec_jax.codec.lossy import LossyCodec, as_colour, padded, padded_size, to_pixels
+from rec_jax.codec.lossy import LossyCodec
 from rec_jax.codec.lossy_encoder import search
 from rec_jax.codec.lossy_ideal import ideal
+from rec_jax.codec.lossy_pictures import as_colour, padded, padded_size, to_pixels
 from rec_jax.codec.rate_control import Aim, encode_reaching, encode_within, psnr_of
 from rec_jax.coders import make_layer_coder
 from rec_jax.core.errors import ConfigError, RecError, UnsupportedImage, WrongModel

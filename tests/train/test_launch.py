@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 import launch
+from configs.photos_hyperprior import get_config as get_hyperprior_config
 from rec_jax.codec import calibrate
 from rec_jax.codec.model_file import read_model_file, write_model_file
 from rec_jax.codec.package import open_package
@@ -49,6 +50,19 @@ def test_train_then_export(config, tmp_path, capsys):
     assert model.config["model"] == with_tuples(config.model.to_dict())
     assert len(model.config["coder"]["layer_step_counts"]) == len(model.config["coder"]["layer_weights"]) == 1
     assert set(model.params) == {"top", "likelihood", "down_sample", "up", "down", "up_sample"}
+
+
+def test_a_quantised_model_is_trained_and_writes_files(tmp_path, capsys):
+    config = get_hyperprior_config("quick")
+    config.train.update(dict(n_steps=2, save_every=2, log_every=1, evaluate_every=2, evaluate_images=4))
+    launch.train(config, tmp_path)
+    assert (tmp_path / "pictures" / "reconstructions-0000002.png").exists()
+    path = tmp_path / "model.safetensors"
+    launch.export(config, tmp_path, path)
+    assert "model id" in capsys.readouterr().out
+    codec, image = open_package(path).codec().without_fallback(), np.random.default_rng(0).integers(0, 99, (9, 70, 3))
+    small, large = (codec.at(quality).compress(image.astype(np.uint8)) for quality in (0, 100))
+    assert len(small) < len(large) and codec.decompress(large).shape == image.shape
 
 
 def test_a_run_starts_from_a_model_and_resumes_without_it(config, tmp_path):
