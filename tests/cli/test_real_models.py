@@ -5,11 +5,13 @@ import dataclasses
 import subprocess
 import sys
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
 
 from rec_jax import cli
+from rec_jax.cli.codecs import open_codec
 from rec_jax.codec import base, container
 from rec_jax.codec.container import pack_stored
 from rec_jax.codec.model_file import write_model_file
@@ -85,3 +87,19 @@ def test_the_models_are_not_taken_for_each_other(models, tmp_path, capsys, monke
     assert cli.main(["decompress", "phases.rec", words[2], "--model", "phases.safetensors", "--device", "cpu"]) == 1
     assert "take no device" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_command_keeps_its_programs_beside_no_cache_of_jax(tmp_path, monkeypatch):
+    names = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
+    before = {name: getattr(jax.config, name) for name in names}
+    monkeypatch.setenv("REC_JAX_CACHE_DIR", str(tmp_path))
+    try:
+        jax.config.update("jax_compilation_cache_dir", None)
+        assert open_codec("cifar10-small", "fast").programs._folder == tmp_path / "programs"
+        assert jax.config.jax_compilation_cache_dir is None
+        monkeypatch.setattr("rec_jax.core.kept_programs.can_be_kept", lambda static: False)
+        assert open_codec("cifar10-small", "fast").programs is None
+        assert jax.config.jax_compilation_cache_dir == str(tmp_path)
+    finally:
+        for name, value in before.items():
+            jax.config.update(name, value)
