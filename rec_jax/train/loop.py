@@ -75,9 +75,7 @@ def train(
         state = _restore_or_create(config, workdir, checkpoints, model, optimizer, mesh, source_train, initial_params)
         done = int(state.step)
         if done < settings.n_steps:
-            weights = settings.free_nats, settings.ema_decay, settings.kl_warmup_steps
-            pure = make_step(model, net, optimizer, *weights, settings.flip)
-            step = compile_step(pure, config.seed, mesh).lower(state, batch(done)).compile()
+            step = _compiled_step(config, model, net, optimizer, mesh, state, batch(done))
         else:
             logging.info("%s is already at step %d of %d", workdir, done, settings.n_steps)
         stop = StopRequests(checkpoints.preempted if jax.process_count() > 1 else None)
@@ -117,6 +115,21 @@ def _restore_or_create(
     if parallel.is_main_process():
         write_config(workdir, config)
     return state
+
+
+def _compiled_step(
+    config: ConfigDict,
+    model: LatentModel,
+    net: FloatNet,
+    optimizer: optax.GradientTransformation,
+    mesh: Mesh,
+    state: TrainState,
+    batch: jax.Array,
+) -> jax.stages.Compiled:
+    settings = config.train
+    weights = settings.free_nats, settings.ema_decay, settings.kl_warmup_steps
+    pure = make_step(model, net, optimizer, *weights, settings.flip)
+    return compile_step(pure, config.seed, mesh).lower(state, batch).compile()
 
 
 def _schedule(settings: ConfigDict) -> Schedule:
