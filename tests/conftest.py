@@ -1,5 +1,6 @@
 """Set up before any test module imports JAX; subprocesses of the tests inherit the environment."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -11,6 +12,11 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Compiled functions are shared by the workers and kept for the next run, which compiles little.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_CACHE))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
+
+# Most of the suite is tracing: it takes no note of where in the source each operation comes from, and what it
+# makes by the million is not looked through for rubbish every 700 objects.
+os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")
+gc.set_threshold(50_000, 20, 50)
 
 # The same examples on every run, and no timing in the verdict: the machine may be shared.
 hypothesis.settings.register_profile("deterministic", derandomize=True, deadline=None, database=None, print_blob=True)

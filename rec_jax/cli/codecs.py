@@ -9,7 +9,7 @@ from rec_jax.core.messages import one_line
 
 
 def open_codec(name_or_path: str, preset: str, lossy: bool = False) -> FileCodec:
-    """The codec of a model, with compiled functions kept on disk between runs; imports jax for one with latents.
+    """The codec of a model, with compiled programs kept on disk between runs; imports jax for one with latents.
 
     lossy: whether a lossy one is wanted; RecError if it is of the other kind, so that no pixel is lost by accident.
     """
@@ -21,10 +21,13 @@ def open_codec(name_or_path: str, preset: str, lossy: bool = False) -> FileCodec
     if not codec.searches:
         return codec
     try:
-        from rec_jax.core.compilation import check_device, enable_compilation_cache
+        from rec_jax.core.compilation import cache_folder, check_device, enable_compilation_cache
     except (ValueError, ImportError) as error:  # a JAX_... variable of the environment, or half an installation
         raise RecError(f"jax cannot be loaded ({one_line(error)}); mend the environment") from error
     check_device()
+    folder = cache_folder()
+    if folder and (keeping := codec.keeping_programs(folder / "programs")):
+        return keeping
     enable_compilation_cache()
     return codec
 

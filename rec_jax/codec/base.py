@@ -3,6 +3,7 @@
 import abc
 import dataclasses
 import itertools
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -106,6 +107,11 @@ class FileCodec(abc.ABC):
     def without_fallback(self) -> Self:
         """The same codec, whose files all come from the model, however large."""
         return dataclasses.replace(self, fallback="none")
+
+    def keeping_programs(self, folder: str | os.PathLike) -> Self | None:
+        """The same codec, which keeps what it compiles in a folder (core/kept_programs.py); None where it cannot."""
+        del folder
+        return None
 
     def check_model(self, header: container.Header) -> None:
         """WrongModel if a file was written with another model."""

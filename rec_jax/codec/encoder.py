@@ -25,6 +25,7 @@ from rec_jax.coders import LayerCoder
 from rec_jax.coders.base import Code
 from rec_jax.core.blas_threads import one_blas_thread
 from rec_jax.core.gaussian import DiagGaussian
+from rec_jax.core.kept_programs import Program
 from rec_jax.core.layers import Layer
 from rec_jax.core.processors import n_processors
 from rec_jax.core.progress import Progress
@@ -93,14 +94,14 @@ def encode_tiles(
     package, exact = codec.package, ExactNet()
     model, params = package.lossless_model, package.float_params
     depth = 8 * cuts.dtype.itemsize
-    coder, codes = layout.coder, []
+    coder, codes, run = layout.coder, [], codec.programs or Program.__call__
     kl_nats, overflow = np.zeros(len(cuts)), np.zeros(len(cuts), bool)
 
     def draw(layer, prior, hidden):
         i = int(layer.number)
         call, keys = layout.calls[i], layer_keys(numbers, i)
         loc, scale = (x.reshape(len(cuts), -1) for x in prior_integers(*prior, np))
-        code, kl, over = search_layer(model, layout, layer, hidden, loc, scale, keys, sizes)
+        code, kl, over = search_layer(model, layout, layer, hidden, loc, scale, keys, sizes, run)
         codes.append(code)
         kl_nats[:] += kl
         overflow[:] |= over
@@ -108,34 +109,36 @@ def encode_tiles(
         return as_latents(coder.place(code, loc, scale, units, np), prior[0], np), None
 
     with search_jax(), one_blas_thread():
-        contexts = jax.device_get(infer(model, params, cuts.astype(np.float32), depth))
+        contexts = jax.device_get(run(infer, model, params, cuts.astype(np.float32), depth))
         inputs = [model.group_params(params, g) for g in range(len(model.groups))]
         outputs, _ = model.top_down(exact, package.exact_params, draw, len(cuts), cuts.shape[1:3], contexts, inputs)
     return codes, outputs.astype(np.int32), kl_nats, overflow
 
 
-@functools.partial(jax.jit, static_argnums=(0, 3))
+@functools.partial(Program, static_argnums=(0, 3))
 def infer(model: TopDownModel, params: Any, values: jax.Array, depth: int) -> list[Any]:
     """The model's bottom-up pass over pixel values [B, side, side, 3] of a depth."""
     return model.infer(_NET, params, scale_pixels(values, depth))
 
 
-def search_layer(model: TopDownModel, layout: Layout, layer: Layer, hidden, loc, scale, keys, sizes):
+def search_layer(
+    model: TopDownModel, layout: Layout, layer: Layer, hidden, loc, scale, keys, sizes, run=Program.__call__
+):
     """(code, KL in nats [B], whether it overflows [B]) of one layer of a batch, on the host.
 
     layer, hidden: as a draw of the exact walk sees them; layer.inputs are its float parameters.
-    loc, scale: of its prior, in integers [B, D].
+    loc, scale: of its prior, in integers [B, D].  run: calls a Program.
     """
     call, prior = layout.calls[int(layer.number)], DiagGaussian(_float(loc, FRACTION_BITS), _float(scale, SCALE_BITS))
     return jax.device_get(
-        _search_layer(
-            model, layout.coder, layer.inputs, layer.context, _float(hidden, FRACTION_BITS), prior, keys, sizes,
-            layout.side // call.shape[0], call.shares,
+        run(
+            _search_layer, model, layout.coder, layer.inputs, layer.context, _float(hidden, FRACTION_BITS), prior, keys,
+            sizes, layout.side // call.shape[0], call.shares,
         )
     )  # fmt: skip
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1, 8))
+@functools.partial(Program, static_argnums=(0, 1, 8))
 def _search_layer(
     model: TopDownModel,
     coder: LayerCoder,

@@ -8,9 +8,10 @@ group while it reads the pixels of another. Decoding runs on numpy; encoding imp
 
 import dataclasses
 import itertools
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
@@ -25,6 +26,9 @@ from rec_jax.core.errors import CorruptFile, WrongModel
 from rec_jax.core.progress import Progress
 from rec_jax.entropy.queue import SymbolReader
 from rec_jax.exact.network import ExactNet
+
+if TYPE_CHECKING:
+    from rec_jax.core.kept_programs import KeptPrograms
 
 # How often the coder's blocks are halved: not at all; where one of them overflows, 5 times; then a classical format.
 SPLITS = (0, 5)
@@ -53,16 +57,25 @@ class LosslessCodec(FileCodec):
     """The codec of a package with latents, and a coder for them.
 
     platform: where decoding walks the network: a platform of jax, or None for numpy.
+    programs: what keeps encoding's compiled programs on disk, if anything does.
     """
 
     coder: LayerCoder
     platform: str | None = None
+    programs: "KeptPrograms | None" = None
 
     searches = True
     progress_of = "tiles"
 
     def on_device(self, platform: str | None) -> Self:
         return dataclasses.replace(self, platform=platform)
+
+    def keeping_programs(self, folder: str | os.PathLike) -> Self | None:
+        from rec_jax.core.kept_programs import KeptPrograms, can_be_kept
+
+        if not can_be_kept((self.package.model, self.coder)):
+            return None
+        return dataclasses.replace(self, programs=KeptPrograms(folder))
 
     def pieces(self, image: np.ndarray) -> np.ndarray:
         side = self.tile_side(image)

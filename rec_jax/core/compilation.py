@@ -25,11 +25,10 @@ def check_device() -> None:
         ) from None
 
 
-def enable_compilation_cache() -> Path | None:
-    """Keeps compiled programs in REC_JAX_CACHE_DIR, else ~/.cache/rec_jax/xla; call it before anything is jitted.
+def cache_folder() -> Path | None:
+    """Where compiled programs are kept: REC_JAX_CACHE_DIR, else ~/.cache/rec_jax/xla.
 
-    Returns the folder. Where none can be made or written, nothing is kept and None comes back: that only costs the
-    speed.
+    Where none can be made or written, nothing is kept and None comes back: that only costs the speed.
     """
     try:
         directory = Path(os.environ.get("REC_JAX_CACHE_DIR") or "~/.cache/rec_jax/xla").expanduser()
@@ -38,6 +37,14 @@ def enable_compilation_cache() -> Path | None:
             raise PermissionError(f"{directory} cannot be written")
     except (OSError, RuntimeError) as error:  # RuntimeError: there is no home
         logging.info("compiled programs are not kept: %s", error)
+        return None
+    return directory
+
+
+def enable_compilation_cache() -> Path | None:
+    """Lets jax keep what it compiles in the cache's folder, which it returns; call it before anything is jitted."""
+    directory = cache_folder()
+    if directory is None:
         return None
     # A full or damaged cache is compiled anew, and no news for a user.
     warnings.filterwarnings("ignore", message="Error (reading|writing) persistent compilation cache")

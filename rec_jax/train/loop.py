@@ -78,8 +78,7 @@ def train(
         state = _restore_or_create(config, workdir, checkpoints, model, optimizer, mesh, source_train, initial_params)
         done = int(state.step)
         if done < settings.n_steps:
-            pure = make_step(make_objective(model, net, settings), optimizer, settings.ema_decay, settings.flip)
-            step = compile_step(pure, config.seed, mesh).lower(state, batch(done)).compile()
+            step = _compiled_step(config, model, net, optimizer, mesh, state, batch(done))
         else:
             logging.info("%s is already at step %d of %d", workdir, done, settings.n_steps)
         stop = StopRequests(checkpoints.preempted if jax.process_count() > 1 else None)
@@ -125,6 +124,20 @@ def _restore_or_create(
 def _started(model: AnyModel, images: np.ndarray) -> Any:
     """The initial parameters of a model that makes its own; None for others, whose convolutions a walk makes."""
     return model.start(scale_pixels(images.astype(np.float32))) if isinstance(model, CurveModel) else None
+
+
+def _compiled_step(
+    config: ConfigDict,
+    model: AnyModel,
+    net: FloatNet,
+    optimizer: optax.GradientTransformation,
+    mesh: Mesh,
+    state: TrainState,
+    batch: jax.Array,
+) -> jax.stages.Compiled:
+    settings = config.train
+    pure = make_step(make_objective(model, net, settings), optimizer, settings.ema_decay, settings.flip)
+    return compile_step(pure, config.seed, mesh).lower(state, batch).compile()
 
 
 def _schedule(settings: ConfigDict) -> Schedule:

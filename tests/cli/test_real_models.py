@@ -5,11 +5,13 @@ import dataclasses
 import subprocess
 import sys
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
 
 from rec_jax import cli
+from rec_jax.cli.codecs import open_codec
 from rec_jax.codec import base, container
 from rec_jax.codec.container import pack_stored
 from rec_jax.codec.model_file import write_model_file
@@ -93,3 +95,19 @@ def test_a_model_without_latents_decodes_on_the_processor_whatever_the_device(mo
     assert cli.main(["decompress", "phases.rec", "-o", str(tmp_path / "many"), *device]) == 0
     for path in (tmp_path / "out.png", tmp_path / "many" / "phases.png"):
         np.testing.assert_array_equal(np.asarray(Image.open(path)), IMAGE)
+
+
+def test_a_command_keeps_its_programs_beside_no_cache_of_jax(tmp_path, monkeypatch):
+    names = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
+    before = {name: getattr(jax.config, name) for name in names}
+    monkeypatch.setenv("REC_JAX_CACHE_DIR", str(tmp_path))
+    try:
+        jax.config.update("jax_compilation_cache_dir", None)
+        assert open_codec("cifar10-small", "fast").programs._folder == tmp_path / "programs"
+        assert jax.config.jax_compilation_cache_dir is None
+        monkeypatch.setattr("rec_jax.core.kept_programs.can_be_kept", lambda static: False)
+        assert open_codec("cifar10-small", "fast").programs is None
+        assert jax.config.jax_compilation_cache_dir == str(tmp_path)
+    finally:
+        for name, value in before.items():
+            jax.config.update(name, value)

@@ -95,7 +95,7 @@ def files(tiny):
     return list(zip(blobs, [*images, flat, noise], strict=True))
 
 
-@settings(max_examples=n_examples(250))
+@settings(max_examples=n_examples(150))
 @given(st.integers(0, 5), mutations())
 def test_mutated_files_never_give_other_pixels(tiny, files, which, recipe):
     blob, image = files[which]

@@ -226,3 +226,15 @@ def test_padding_costs_no_latents(tiny):
     np.testing.assert_array_equal(tiny.decompress(larger.blob), image)
     assert square.kl_bits < larger.kl_bits < 1.3 * square.kl_bits
     assert larger.pixel_bits < 1.1 * square.pixel_bits
+
+
+def test_programs_that_are_kept_make_the_same_file(tiny):
+    called = []
+
+    def run(program, *args):
+        called.append(program.name.rpartition(".")[2])
+        return program(*args)
+
+    image = smooth_image(32, 32)
+    assert dataclasses.replace(tiny, programs=run).compress(image) == tiny.compress(image)
+    assert called == ["infer", "_search_layer", "_search_layer"]

@@ -54,7 +54,7 @@ def run(coder, mu, rho, n_calls=N_CALLS, seed=1):
     inside = -np.log(q.width) if kind is UniformTarget else stats.norm.logpdf(z, q.loc, q.scale)
     ratio = inside - stats.norm.logpdf(z, p.loc, p.scale)
     np.testing.assert_allclose(info.log_ratio_nats, ratio, atol=5e-3)
-    some = range(0, n_calls, 10)
+    some = range(0, n_calls, 25)
     bits = [coder.index_bits(jax.tree.map(lambda x, i=i: x[i], codes)) for i in some]
     return (z - q.loc) / q[1], np.array(bits), float(info.kl_nats[0]) / np.log(2.0)
 

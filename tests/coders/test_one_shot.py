@@ -57,18 +57,15 @@ def case(request):
 
 
 def test_the_bytes_alone_decode_and_are_as_long_as_said(case):
-    writer, bits = SymbolWriter(), 0.0
-    for _ in range(20):
-        for i in range(N_CALLS):
-            _, _, p, code = case.row(i)
-            for values, table in zip(*case.coder.symbols(code, p), strict=True):
-                writer.write(values, table)
-            bits += case.coder.index_bits(code)
+    writer, rows = SymbolWriter(), [case.row(i) for i in range(N_CALLS)]
+    runs = [run for _, _, p, code in rows for run in zip(*case.coder.symbols(code, p), strict=True)]
+    for values, table in 20 * runs:
+        writer.write(values, table)
+    bits = 20 * sum(case.coder.index_bits(code) for *_, code in rows)
     stream = writer.getvalue()
     assert bits - 64 <= 8 * len(stream) <= 1.01 * bits + 64
     reader = SymbolReader(stream)
-    for i in range(N_CALLS):
-        key, _, p, code = case.row(i)
+    for key, _, p, code in rows:
         assert all(np.issubdtype(leaf.dtype, np.integer) for leaf in jax.tree.leaves(code))
         shape = jax.eval_shape(lambda x: x, p)
         received = case.coder.from_symbols(case.coder.read_symbols(reader.read, shape), shape)
