@@ -176,7 +176,7 @@ def test_impossible_sizes_are_refused_without_memory(flags, size_bytes, stream):
     tracemalloc.stop()
 
 
-@pytest.mark.parametrize("flags", [0x28, 0x29, 0x2C, 0x2F])
+@pytest.mark.parametrize("flags", [0x2C, 0x2D, 0x2E, 0x2F])
 def test_what_a_later_program_may_write(flags):
     with pytest.raises(UnsupportedVersion, match="update"):
         container.unpack(forge(flags, b"\x20\x20", bytes(100)))
