@@ -20,7 +20,8 @@ def method(header: container.Header) -> str:
     """How a model wrote the file."""
     number, split = header.method >> 4, header.method & 15
     if number == NO_PRESET:
-        return "pixels alone, no latents and no preset"
+        lossy = header.kind == container.LOSSY
+        return "quantised latents, no preset" if lossy else "pixels alone, no latents and no preset"
     preset = preset_name(number)
     kind = f" (coder {PRESETS[preset]['kind']})" if preset in PRESETS else ""
     return f"preset {preset}{kind}, split {split}"

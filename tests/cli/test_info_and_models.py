@@ -3,6 +3,7 @@
 import pytest
 
 from rec_jax import cli
+from rec_jax.cli import describe
 from rec_jax.codec import container, model_file
 from rec_jax.codec.presets import CUSTOM_PRESET
 from rec_jax.codec.whole import METHOD
@@ -39,6 +40,11 @@ def test_info_tells_how_a_file_was_written(folder, capsys, fake_codec, model_id,
     assert cli.main(["info", "a.rec"]) == 0
     out = capsys.readouterr().out
     assert f"  model id {model_id:04x} ({model})\n  {words}\n" in out and fake_codec == []
+
+
+def test_a_quantised_file_is_told_from_one_of_pixels():
+    header = container.image_header(IMAGE, container.LOSSY, METHOD)
+    assert describe.method(header) == "quantised latents, no preset"
 
 
 def test_models(folder, capsys, monkeypatch):
