@@ -60,7 +60,7 @@ class RDVAE:
         h, contexts, stride = x, [], 1
         for i, level in enumerate(self.levels):
             h = net.conv(params["down_sample"][i], space_to_depth(h, level.stride // stride))
-            for block in params["up"][i]["blocks"]:
+            for block in params["up"][i].get("blocks", []):  # a file keeps no empty list
                 h = residual(net, block, h)
 
             def look(h, own):

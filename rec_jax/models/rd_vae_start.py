@@ -33,7 +33,7 @@ def start(model: Any, x: np.ndarray) -> dict[str, Any]:
         params["down_sample"].append(_down(rng, model, i))
         look = [_look(rng, model, i, j) for j in range(level.layers)]
         blocks = [block(rng, level.width, model.knots) for _ in range(level.blocks)]
-        params["up"].append({"blocks": blocks, "look": _stack(look)})
+        params["up"].append({"look": _stack(look)} | ({"blocks": blocks} if blocks else {}))
         params["layers"].append(_stack([_layer(rng, model, i, j, spreads[i]) for j in range(level.layers)]))
     params["up_sample"] = [_up(rng, model, i) for i in range(1, len(model.levels))]
     params["tail"] = block(rng, finest.width, model.knots)

@@ -186,7 +186,7 @@ def test_pack_refuses_what_unpack_would():
     with pytest.raises(CorruptFile, match="holds 1 to"):
         container.pack(Header(2**14 + 1, 2**14, False, 8, LOSSLESS, 0, 0, 0), b"x")
     right = dict(height=2, width=2, grey=False, depth=8, kind=LOSSLESS, method=0, model_id=0, pixel_crc32=0)
-    for wrong in [dict(method=256), dict(depth=12), dict(kind=2), dict(model_id=2**16), dict(pixel_crc32=-1)]:
+    for wrong in [dict(method=256), dict(depth=12), dict(kind=3), dict(model_id=2**16), dict(pixel_crc32=-1)]:
         with pytest.raises(ValueError, match="must fit|not of a .rec file"):
             Header(**right | wrong)
 
