@@ -72,7 +72,7 @@ values = st.recursive(plain, lambda x: st.lists(x, max_size=3).map(tuple), max_l
 sections = st.dictionaries(st.sampled_from(["alpha", "beta", "gamma"]), values)
 
 
-@settings(max_examples=n_examples(40))
+@settings(max_examples=n_examples(25))
 @given(st.dictionaries(st.sampled_from(["data", "model", "train"]), sections | plain))
 def test_any_plain_config_comes_back_equal(tmp_path_factory, config):
     path = tmp_path_factory.mktemp("m") / "m"

@@ -40,7 +40,7 @@ TINY = TargetFamily(64, 6.0)
 @pytest.mark.parametrize("name", [*TARGETS, "even_128", "one_dim_3", "three_dims_3"])
 def test_targets_have_their_kl(name):
     family = ALL_TARGETS[name]
-    n_seeds = 8 if family.n_dims > 100 else 400
+    n_seeds = 8 if family.n_dims > 100 else 100
     calls = [family.calls(MEASURED, seed)[0] for seed in range(n_seeds)]
     kl = [float(kl_nats(*call).sum()) for call in calls]
     standard_error = np.std(kl, ddof=1) / np.sqrt(len(kl))
