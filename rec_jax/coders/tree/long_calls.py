@@ -24,6 +24,8 @@ from rec_jax.core.processors import n_processors
 from rec_jax.exact.scope import search_jax
 from rec_jax.exact.threefry import Key
 
+_LEAST_ROOM = 64  # steps
+
 
 class _Blocks(NamedTuple):
     """The blocks of one call, or of several."""
@@ -103,24 +105,31 @@ def _search_all(coder: TreeCoder, blocks: _Blocks) -> np.ndarray:
     order = order[blocks.n_steps[order] > 0]
     indices = np.zeros((len(blocks.n_steps), coder.max_steps), np.uint8)
 
-    def run(some: np.ndarray) -> np.ndarray:
+    def run(some: np.ndarray) -> None:
         padded = _Blocks(*(part[np.resize(some, at_once)] for part in blocks))
+        room = _room(int(padded.n_steps.max()), coder.max_steps)
         with search_jax():
-            return np.asarray(_search_blocks(coder, padded))
+            indices[some, :room] = np.asarray(_search_blocks(coder, room, padded))[: len(some)]
 
-    chunks = [order[i : i + at_once] for i in range(0, len(order), at_once)]
-    if chunks:
-        indices[chunks[0]] = run(chunks[0])[: len(chunks[0])]  # alone: it compiles what the others use
     with ThreadPoolExecutor(n_processors()) as pool:
-        for some, found in zip(chunks[1:], pool.map(run, chunks[1:]), strict=True):
-            indices[some] = found[: len(some)]
+        list(pool.map(run, (order[i : i + at_once] for i in range(0, len(order), at_once))))
     return indices
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _search_blocks(coder: TreeCoder, blocks: _Blocks) -> jax.Array:
+def _room(n_steps: int, most: int) -> int:
+    """The steps that a search of n_steps is compiled for: of few numbers, because what it keeps of every step of every
+    path is tens of megabytes, most of them never touched where there is room for the longest block that may be.
+    """
+    room = _LEAST_ROOM
+    while room < n_steps:
+        room *= 4
+    return min(room, most)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _search_blocks(coder: TreeCoder, room: int, blocks: _Blocks) -> jax.Array:
     def one(n_steps, first, second, loc, scale, shares):
-        sizes = coder.max_steps, coder.n_candidates, coder.n_beams, coder.sequence_length
+        sizes = room, coder.n_candidates, coder.n_beams, coder.sequence_length
         return search(n_steps, Key(first, second), DiagGaussian(loc, scale), shares, *sizes)
 
     return jax.vmap(one, axis_name=BLOCKS)(*blocks)
