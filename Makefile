@@ -25,7 +25,7 @@ bench: $(STAMP)
 # API pages in build/docs; sphinx, which nothing else needs, is installed when they are first asked for.
 docs: $(STAMP)
 	@$(RUN) -c 'import sphinx' 2>/dev/null || $(RUN) -m pip install -q -e '.[docs]'
-	$(RUN) -m sphinx -q -b html docs/api build/docs
+	$(RUN) -m sphinx -q -W -b html docs/api build/docs
 	@echo build/docs/index.html
 
 lint: $(STAMP)
