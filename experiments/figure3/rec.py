@@ -23,7 +23,7 @@ class RelativeEntropyCoding:
     title: str
     model: str
     preset: str = "default"
-    settings: tuple[float, ...] = (5, 20, 35, 50, 65, 80, 95)
+    settings: tuple[float, ...] = (10, 30, 50, 70, 90)
     suffix: str = ".rec"
     setting_name: str = "quality"
     ours: bool = True
@@ -57,4 +57,4 @@ def _opened(model: str, preset: str) -> LossyCodec:
     return load_codec(model, preset).without_fallback()
 
 
-REC = RelativeEntropyCoding("rec", "REC, hierarchical VAE (ours)", "photos-lossy")
+REC = RelativeEntropyCoding("rec", "REC, hierarchical VAE (ours)", "photos-lossy", preset="fast")
