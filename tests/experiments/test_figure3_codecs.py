@@ -18,7 +18,7 @@ from rec_jax.evaluate.picture_quality import psnr_db
 
 IMAGE = read_photograph("chelsea")[80:173, 100:201]  # 93 x 101
 MAGIC = {".jpg": (0, b"\xff\xd8\xff"), ".webp": (8, b"WEBP"), ".jp2": (16, b"ftypjp2"), ".avif": (4, b"ftypavif")}
-MAGIC |= {".jxl": (0, b"\xff\x0a"), ".hevc": (0, b"\0\0\0\1"), ".bpg": (0, b"BPG\xfb")}
+MAGIC |= {".rec": (0, b"\xceR"), ".jxl": (0, b"\xff\x0a"), ".hevc": (0, b"\0\0\0\1"), ".bpg": (0, b"BPG\xfb")}
 
 
 def there(method):
