@@ -34,7 +34,7 @@ class RecImageFile(ImageFile.ImageFile):
     """A `.rec` file, decoded when its pixels are asked for."""
 
     format = FORMAT
-    format_description = "rec_jax lossless image"
+    format_description = "rec_jax image"
     _waiting: bytes | None = None  # the file, until it is decoded
 
     def _open(self) -> None:

@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="rec-jax", description="Lossless image compression by relative entropy coding.")
+    parser = _Parser(prog="rec-jax", description="Image compression by relative entropy coding, lossless or lossy.")
     parser.add_argument("--version", action="version", version=f"rec-jax {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in (compress, decompress, info, models):

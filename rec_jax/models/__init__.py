@@ -17,7 +17,7 @@ from rec_jax.models.rd_vae import RDVAE, RDLevel
 from rec_jax.models.resnet_vae import Level, ResNetVAE
 
 MAX_LEVELS, MAX_LAYERS, MAX_CHANNELS, MAX_STRIDE, MAX_WINDOW = 8, 1024, 4096, 64, 15
-DISTORTIONS = ("mse", "ms_ssim")
+DISTORTIONS = ("mse",)
 HYPERPRIORS = ("scale", "mean_scale")
 
 

@@ -47,7 +47,7 @@ def quantised_terms(
     latent_bits = -jnp.log2(latent_masses(law.log_scale, _spread(v, key, 1)))
     pictures = model.synthesise(net, params, law.loc + step * rounded(v))
     rate = jnp.stack([bits.sum((1, 2, 3)) for bits in (hyper_bits, latent_bits)], 1) / (height * width)
-    return RateDistortion(rate, jnp.zeros(batch), distortion_of(model.distortion, pictures, x), pictures)
+    return RateDistortion(rate, jnp.zeros(batch), distortion_of(pictures, x), pictures)
 
 
 def quantised_objective(model: QuantisedModel, net: FloatNet) -> Objective:

@@ -52,12 +52,11 @@ def terms(
     pictures, records = model.top_down(net, params, draw, batch, (height, width), model.infer(net, params, x))
     scale = 1.0 / (math.log(2.0) * height * width)
     bits = [scale * jnp.stack([layers.sum(0) for layers in part]) for part in zip(*records, strict=True)]
-    return RateDistortion(bits[0].T, bits[1].sum(0), distortion_of(model.distortion, pictures, x), pictures)
+    return RateDistortion(bits[0].T, bits[1].sum(0), distortion_of(pictures, x), pictures)
 
 
-def distortion_of(name: str, pictures: jax.Array, x: jax.Array) -> jax.Array:
-    """A model's distortion of scaled pictures from x, both [B, H, W, 3]; [B]."""
-    del name  # there is one
+def distortion_of(pictures: jax.Array, x: jax.Array) -> jax.Array:
+    """255^2 MSE of scaled pictures from x, both [B, H, W, 3]; [B]. The only distortion that models have yet."""
     return 255.0**2 * jnp.mean((pictures - x) ** 2, axis=(1, 2, 3))
 
 
