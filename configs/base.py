@@ -116,7 +116,9 @@ def choose_lossy(config: ConfigDict) -> ConfigDict:
     with config.unlocked():
         config.model = ConfigDict(dict(kind="rd_vae", levels=levels) | curve)
     config.train.update(dict(optimizer="adam", adam_b2=0.99, learning_rate=8e-4, warmup_steps=200, flip=True))
-    config.train.update(dict(schedule="cosine", decay_steps=(), free_nats=0.0, clip_norm=10.0, ema_decay=0.998, most_dim_nats=6.0))
+    config.train.update(
+        dict(schedule="cosine", decay_steps=(), free_nats=0.0, clip_norm=10.0, ema_decay=0.998, most_dim_nats=6.0)
+    )
     return config
 
 

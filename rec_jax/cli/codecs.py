@@ -39,9 +39,9 @@ def verify(codec: FileCodec, data: bytes, image: np.ndarray, source: str) -> str
         return ", verified"
     if codec.exact or pixels.shape != image.shape:
         raise BitstreamMismatch(f"{source}: the file did not decode to its pixels; nothing was written")
-    from rec_jax.codec.rate_control import psnr_of
+    from rec_jax.core.psnr import psnr_db
 
-    return f", verified, {psnr_of(pixels, image):.2f} dB"
+    return f", verified, {psnr_db(image, pixels):.2f} dB"
 
 
 def on_device(codec: FileCodec, platform: str | None) -> FileCodec:

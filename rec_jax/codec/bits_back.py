@@ -38,7 +38,7 @@ from rec_jax.core.errors import ConfigError, CorruptFile, UnsupportedImage, Wron
 from rec_jax.core.gaussian import DiagGaussian, standardise
 from rec_jax.core.layers import layer_at
 from rec_jax.entropy.stack import LastFirst, StackExhausted, SymbolStack
-from rec_jax.exact.arithmetic import FRACTION_BITS
+from rec_jax.exact.arithmetic import FRACTION_BITS, as_floats
 from rec_jax.exact.network import ExactNet
 from rec_jax.exact.prior import as_latents, place, prior_integers
 from rec_jax.exact.scope import search_jax
@@ -224,8 +224,8 @@ class BitsBackCodec:
 
         def draw(layer, prior, hidden):
             loc, scale = prior_integers(*prior, np)
-            hidden = _float(hidden, FRACTION_BITS)
-            floats = DiagGaussian(_float(loc, FRACTION_BITS), _float(scale, SCALE_BITS))
+            hidden = as_floats(hidden, FRACTION_BITS)
+            floats = DiagGaussian(as_floats(loc, FRACTION_BITS), as_floats(scale, SCALE_BITS))
             bins = bins_of(int(layer.number), hidden, floats)
             visits.append(_Visit(hidden, floats, bins))
             units = bin_centres(self.bin_bits)[bins].reshape(loc.shape)
@@ -279,10 +279,6 @@ class BitsBackCodec:
             raise CorruptFile(f"the message is damaged: it claims {header.n_images} images of {size[0]} x {size[1]}")
         if 32 * n_words < self.bin_bits * self.n_dims(*size):  # the last image's latents lie on top, n bits each
             raise CorruptFile(f"the message is damaged: {n_words} words cannot hold an image of {size[0]} x {size[1]}")
-
-
-def _float(integers: np.ndarray, bits: int) -> np.ndarray:
-    return (integers * 2.0**-bits).astype(np.float32)
 
 
 def _chunk_size(n_dims: int) -> int:

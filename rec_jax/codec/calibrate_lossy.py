@@ -5,6 +5,7 @@ import numpy as np
 from rec_jax.codec.expected_kl import N_BINS, PER_NAT, Table, bins_of
 from rec_jax.coders.tree.groups import MAX_WEIGHT
 from rec_jax.core.errors import TrainingDiverged
+from rec_jax.core.numpy_gaussian import kl_nats
 from rec_jax.exact.tables import LOG_SCALE_LIMIT, SCALE_BITS
 from rec_jax.models.base import LossyModel
 from rec_jax.models.exact_params import float_params
@@ -35,8 +36,7 @@ def _rows(model: LossyModel, stored: dict, x: np.ndarray, quality: int) -> list[
     def draw(layer, prior, hidden):
         loc, log_scale = model.posterior(net, layer.params, hidden, layer.context)
         scale, prior_scale = (np.exp(np.clip(s, -LOG_SCALE_LIMIT, LOG_SCALE_LIMIT)) for s in (log_scale, prior[1]))
-        ratio, shift = scale / prior_scale, (loc - prior[0]) / prior_scale
-        rows.append(_row(0.5 * (ratio**2 + shift**2 - 1.0) - np.log(ratio), prior_scale))
+        rows.append(_row(kl_nats(loc, scale, prior[0], prior_scale), prior_scale))
         return loc + scale * rng.standard_normal(loc.shape, np.float32), None
 
     model.top_down(net, params, draw, len(x), x.shape[1:3], model.infer(net, params, x))

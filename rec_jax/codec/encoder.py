@@ -32,7 +32,7 @@ from rec_jax.core.progress import Progress
 from rec_jax.core.units import nats_to_bits
 from rec_jax.entropy.base import CountedSink
 from rec_jax.entropy.queue import SymbolWriter
-from rec_jax.exact.arithmetic import FRACTION_BITS
+from rec_jax.exact.arithmetic import FRACTION_BITS, as_floats
 from rec_jax.exact.network import ExactNet
 from rec_jax.exact.prior import as_latents, prior_integers
 from rec_jax.exact.scope import search_jax
@@ -129,11 +129,12 @@ def search_layer(
     layer, hidden: as a draw of the exact walk sees them; layer.inputs are its float parameters.
     loc, scale: of its prior, in integers [B, D].  run: calls a Program.
     """
-    call, prior = layout.calls[int(layer.number)], DiagGaussian(_float(loc, FRACTION_BITS), _float(scale, SCALE_BITS))
+    call, seen = layout.calls[int(layer.number)], as_floats(hidden, FRACTION_BITS)
+    prior = DiagGaussian(as_floats(loc, FRACTION_BITS), as_floats(scale, SCALE_BITS))
     return jax.device_get(
         run(
-            _search_layer, model, layout.coder, layer.inputs, layer.context, _float(hidden, FRACTION_BITS), prior, keys,
-            sizes, layout.side // call.shape[0], call.shares,
+            _search_layer, model, layout.coder, layer.inputs, layer.context, seen, prior, keys, sizes,
+            layout.side // call.shape[0], call.shares,
         )
     )  # fmt: skip
 
@@ -169,10 +170,6 @@ def _prior_outside(q: DiagGaussian, p: DiagGaussian, sizes: jax.Array, stride: i
     near = [jnp.arange(n) * stride < sizes[:, i, None] + stride for i, n in enumerate(q.loc.shape[1:3])]
     inside = (near[0][:, :, None] & near[1][:, None, :])[..., None]
     return jax.tree.map(lambda q, p: jnp.where(inside, q, p), q, p)
-
-
-def _float(integers: np.ndarray, bits: int) -> np.ndarray:
-    return (integers * 2.0**-bits).astype(np.float32)
 
 
 # ---- many pictures -----------------------------------------------------------------------------------------------

@@ -68,18 +68,30 @@ def layer_keys(tiles: Sequence[int] | np.ndarray, layer: int) -> Key:
 
 def write_codes(sink: Sink, calls: Sequence[LayerCalls], codes: Sequence[Code]) -> tuple[float, float]:
     """Appends the symbols of all layers of one tile; returns the bits of (indices, everything else)."""
+    bits = [write_code(sink, call.coder, call.n_dims, code) for call, code in zip(calls, codes, strict=True)]
+    index, side = zip(*bits, strict=True) if bits else ((), ())
+    return sum(index), sum(side)
+
+
+def write_code(sink: Sink, coder: LayerCoder, n_dims: int, code: Code) -> tuple[float, float]:
+    """Appends the symbols of one call of n_dims; returns the bits of (its indices, everything else)."""
     index, side = BitCounter(), BitCounter()
-    for call, code in zip(calls, codes, strict=True):
-        runs = list(zip(*call.coder.symbols(code, _dims(call)), strict=True))
-        for i, (values, table) in enumerate(runs):
-            sink.write(values, table)
-            (index if i == len(runs) - 1 else side).write(values, table)
+    runs = list(zip(*coder.symbols(code, _dims_of(n_dims)), strict=True))
+    for i, (values, table) in enumerate(runs):
+        sink.write(values, table)
+        (index if i == len(runs) - 1 else side).write(values, table)
     return index.bits, side.bits
 
 
 def read_codes(source: Source, calls: Sequence[LayerCalls]) -> list[Code]:
     """The codes of all layers of one tile."""
-    return [call.coder.from_symbols(call.coder.read_symbols(source.read, _dims(call)), _dims(call)) for call in calls]
+    return [read_code(source, call.coder, call.n_dims) for call in calls]
+
+
+def read_code(source: Source, coder: LayerCoder, n_dims: int) -> Code:
+    """The code of one call of n_dims."""
+    dims = _dims_of(n_dims)
+    return coder.from_symbols(coder.read_symbols(source.read, dims), dims)
 
 
 def stack_codes(codes: Sequence[Code]) -> Code:
@@ -134,8 +146,9 @@ def exact_walk(model: TopDownModel, net: ExactNet, params, coders, layers: list[
     return outputs
 
 
-def _dims(call: LayerCalls) -> _Dims:
-    return _Dims(np.broadcast_to(np.float32(0), (call.n_dims,)))
+def _dims_of(n_dims: int) -> _Dims:
+    """What a coder's symbols look at of a prior."""
+    return _Dims(np.broadcast_to(np.float32(0), (n_dims,)))
 
 
 def _layer(shares: tuple[tuple[int, ...], ...], layer: int) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from rec_jax.codec import container
 from rec_jax.codec.base import Encoded
 from rec_jax.codec.curve import CurveCodec, check_8_bits, read_quality
 from rec_jax.codec.expected_kl import shares_of
-from rec_jax.codec.latents import layer_keys
+from rec_jax.codec.latents import layer_keys, read_code
 from rec_jax.codec.lossy_pictures import padded_size, shown, to_pixels
 from rec_jax.codec.presets import preset_name, preset_number
 from rec_jax.coders import LayerCoder, StepCountModel
@@ -34,12 +34,6 @@ BLOCK_DIMS = 1 << 12  # of a call at most so many in one block
 _STEP_COUNTS = StepCountModel(first_centre=0, first_decay=254, next_decay=240)
 
 
-class _Dims(NamedTuple):
-    """The shape of a prior: all that parsing a stream needs to know of it."""
-
-    loc: np.ndarray
-
-
 class Call(NamedTuple):
     """A part of a layer: dims first .. first + n_dims of its latents [h, w, c], row by row."""
 
@@ -51,11 +45,6 @@ class Call(NamedTuple):
     @property
     def here(self) -> slice:
         return slice(self.first, self.first + self.n_dims)
-
-    @property
-    def dims(self) -> _Dims:
-        """What the coder's symbols look at."""
-        return _Dims(np.broadcast_to(np.float32(0), (self.n_dims,)))
 
     @property
     def keys(self) -> Key:
@@ -108,7 +97,7 @@ class LossyCodec(CurveCodec):
         reader, size = SymbolReader(payload[1:]), padded_size(header.height, header.width, self.model.stride)
         calls = self.calls(*size)
         coder = self.layer_coder
-        codes = [coder.from_symbols(coder.read_symbols(reader.read, c.dims), c.dims) for c in calls]
+        codes = [read_code(reader, coder, call.n_dims) for call in calls]
         return shown(self.walk(quality, size, calls, codes, progress), header.shape)
 
     def walk(self, quality: int, size: tuple[int, int], calls, codes: list[Code], progress=None) -> np.ndarray:

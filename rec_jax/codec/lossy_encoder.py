@@ -10,6 +10,7 @@ import numpy as np
 
 from rec_jax.codec import container
 from rec_jax.codec.base import Encoded
+from rec_jax.codec.latents import write_code
 from rec_jax.codec.lossy import LossyCodec, with_axis
 from rec_jax.codec.lossy_pictures import as_colour, padded, padded_size, shown, to_pixels
 from rec_jax.codec.presets import preset_number
@@ -17,16 +18,16 @@ from rec_jax.coders.base import Code, LongCall
 from rec_jax.core.gaussian import DiagGaussian
 from rec_jax.core.progress import Progress
 from rec_jax.core.units import nats_to_bits
-from rec_jax.entropy.base import BitCounter
 from rec_jax.entropy.queue import SymbolWriter
-from rec_jax.exact.arithmetic import FRACTION_BITS
+from rec_jax.exact.arithmetic import FRACTION_BITS, as_floats
 from rec_jax.exact.network import ExactNet
 from rec_jax.exact.prior import as_latents, prior_integers
 from rec_jax.exact.tables import LOG_SCALE_LIMIT, SCALE_BITS
+from rec_jax.models.base import Draw
 from rec_jax.models.likelihoods.base import scale_pixels
 from rec_jax.models.numpy_net import NumpyNet
 
-NET = NumpyNet()
+_NET = NumpyNet()
 
 
 def encode_picture(codec: LossyCodec, image: np.ndarray, progress: Progress | None = None) -> Encoded | None:
@@ -34,18 +35,16 @@ def encode_picture(codec: LossyCodec, image: np.ndarray, progress: Progress | No
     codes, pixels, kl_nats = search(codec, image, progress)
     if codes is None:
         return None
-    writer, index, side = SymbolWriter(), BitCounter(), BitCounter()
-    for call, code in zip(codec.calls(*padded_size(*image.shape[:2], codec.model.stride)), codes, strict=True):
-        runs = list(zip(*codec.layer_coder.symbols(code, call.dims), strict=True))
-        for i, (values, table) in enumerate(runs):
-            writer.write(values, table)
-            (index if i == len(runs) - 1 else side).write(values, table)
+    writer, coder = SymbolWriter(), codec.layer_coder
+    calls = codec.calls(*padded_size(*image.shape[:2], codec.model.stride))
+    bits = [write_code(writer, coder, call.n_dims, code) for call, code in zip(calls, codes, strict=True)]
+    index_bits, side_bits = map(sum, zip(*bits, strict=True))
     method = preset_number(codec.coder) << 4
     header = container.image_header(shown(pixels, image.shape), container.LOSSY, method, codec.package.model_id)
     stream = writer.getvalue()
     blob = container.pack(header, bytes([codec.quality]) + stream)
     header_bits, kl_bits = 8 * (len(blob) - len(stream)), float(nats_to_bits(kl_nats))
-    return Encoded(blob, container.LOSSY, header_bits, index.bits, side.bits, 0.0, 0.0, kl_bits)
+    return Encoded(blob, container.LOSSY, header_bits, index_bits, side_bits, 0.0, 0.0, kl_bits)
 
 
 def search(
@@ -55,9 +54,8 @@ def search(
 
     No codes where the coder cannot hold a target.
     """
-    model, coder, quality = codec.model, codec.layer_coder, codec.quality
-    pixels = padded(as_colour(image), model.stride)
-    params, calls = codec.encoder_params(quality), codec.calls(*pixels.shape[:2])
+    coder, quality = codec.layer_coder, codec.quality
+    calls = codec.calls(*padded_size(*image.shape[:2], codec.model.stride))
     codes: list[Code] = []
     kl_nats, overflow = 0.0, False
 
@@ -65,8 +63,8 @@ def search(
         nonlocal kl_nats, overflow
         number = int(layer.number)
         loc, scale = (x.reshape(1, -1) for x in prior_integers(*prior, np))
-        q = posterior(model, layer, hidden)
-        p = DiagGaussian(_float(loc[0], FRACTION_BITS), _float(scale[0], SCALE_BITS))
+        q = posterior(codec.model, layer, hidden)
+        p = DiagGaussian(as_floats(loc[0], FRACTION_BITS), as_floats(scale[0], SCALE_BITS))
         shares = codec.shares(number, quality, scale[0])
         own = [call for call in calls if call.layer == number]
         found = coder.encode_long(
@@ -82,17 +80,26 @@ def search(
         progress and progress(number + 1, calls[-1].layer + 1)
         return as_latents(z, prior[0], np), None
 
-    x = scale_pixels(pixels[None].astype(np.float32))
+    pixels = walk(codec, image, draw)
+    return None if overflow else codes, pixels, kl_nats
+
+
+def walk(codec: LossyCodec, image: np.ndarray, draw: Draw) -> np.ndarray:
+    """The padded picture uint8 [H, W, 3] that the draws of an encoder lead to, on the decoder's walk.
+
+    A layer that a draw is given has the context of the image and, as inputs, its float parameters.
+    """
+    model, quality = codec.model, codec.quality
+    pixels, params = padded(as_colour(image), model.stride), codec.encoder_params(quality)
+    contexts = model.infer(_NET, params, scale_pixels(pixels[None].astype(np.float32)))
     inputs = [model.group_params(params, g) for g in range(len(model.groups))]
-    outputs, _ = model.top_down(
-        ExactNet(), codec.decoder_params(quality), draw, 1, pixels.shape[:2], model.infer(NET, params, x), inputs
-    )
-    return None if overflow else codes, to_pixels(outputs[0]), kl_nats
+    outputs, _ = model.top_down(ExactNet(), codec.decoder_params(quality), draw, 1, pixels.shape[:2], contexts, inputs)
+    return to_pixels(outputs[0])
 
 
 def posterior(model: Any, layer: Any, hidden: Any) -> DiagGaussian:
     """q(z_l | x, z_<l) of a draw of the exact walk, flat [D]; layer.inputs are its float parameters."""
-    loc, log_scale = model.posterior(NET, layer.inputs, _float(hidden, FRACTION_BITS), layer.context)
+    loc, log_scale = model.posterior(_NET, layer.inputs, as_floats(hidden, FRACTION_BITS), layer.context)
     scale = np.exp(np.clip(log_scale, -LOG_SCALE_LIMIT, LOG_SCALE_LIMIT))
     return DiagGaussian(loc.reshape(-1), scale.reshape(-1))
 
@@ -103,7 +110,3 @@ def _part(g: DiagGaussian, here: slice) -> DiagGaussian:
 
 def _at(shares: np.ndarray | None, here: slice) -> np.ndarray | None:
     return None if shares is None else shares[here]
-
-
-def _float(integers: np.ndarray, bits: int) -> np.ndarray:
-    return (integers * 2.0**-bits).astype(np.float32)

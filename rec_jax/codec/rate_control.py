@@ -14,6 +14,7 @@ from rec_jax.codec.base import Encoded
 from rec_jax.codec.curve import CurveCodec
 from rec_jax.core.errors import ConfigError
 from rec_jax.core.progress import Progress
+from rec_jax.core.psnr import psnr_db
 from rec_jax.models.knots import MAX_QUALITY, quality_of
 
 
@@ -64,27 +65,21 @@ def encode_within(codec: CurveCodec, image: np.ndarray, max_bytes: int, progress
         excess = 8 * n_bytes / estimate_bits(quality)
 
 
-def encode_reaching(codec: CurveCodec, image: np.ndarray, psnr_db: float, progress: Progress | None = None) -> Encoded:
-    """The file of the lowest quality found whose picture has at least psnr_db.
+def encode_reaching(codec: CurveCodec, image: np.ndarray, least_db: float, progress: Progress | None = None) -> Encoded:
+    """The file of the lowest quality found whose picture has at least least_db decibels.
 
     Raises ConfigError where even quality 100 has less.
     """
-    quality = _last_true(lambda quality: psnr_of(codec.at(quality).estimate(image)[1], image) < psnr_db) + 1
+    quality = _last_true(lambda quality: psnr_db(image, codec.at(quality).estimate(image)[1]) < least_db) + 1
     reached = -1.0
     while quality <= MAX_QUALITY:
         found = codec.at(quality).encode([image], progress)[0]
-        reached = psnr_of(codec.decompress(found.blob), image)
-        if reached >= psnr_db:
+        reached = psnr_db(image, codec.decompress(found.blob))
+        if reached >= least_db:
             return found
         quality += 1
     best = f"; it reaches {reached:.2f} dB" if reached >= 0 else ""
-    raise ConfigError(f"psnr {psnr_db} dB is beyond this model at quality {MAX_QUALITY}{best}: ask for less")
-
-
-def psnr_of(pixels: np.ndarray, image: np.ndarray) -> float:
-    """Of 8-bit pictures, decibels."""
-    mean_square = np.mean((pixels.astype(np.float64) - image) ** 2)
-    return float("inf") if mean_square == 0 else float(10 * np.log10(255.0**2 / mean_square))
+    raise ConfigError(f"psnr {least_db} dB is beyond this model at quality {MAX_QUALITY}{best}: ask for less")
 
 
 def _last_true(holds: Callable[[int], bool], most: int = MAX_QUALITY) -> int:

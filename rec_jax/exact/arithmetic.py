@@ -24,6 +24,11 @@ def clip(x: Any, xp: Any, limit: int = LIMIT) -> Any:
     return xp.clip(x, -limit, limit)
 
 
+def as_floats(x: Any, fraction_bits: int) -> Any:
+    """Integers in units of 2^-fraction_bits as float32, for what an encoder does in floats."""
+    return (x * 2.0**-fraction_bits).astype("float32")
+
+
 def take(table: Any, index: Any, xp: Any) -> Any:
     """table[index] for integer-valued indices of any type that are known to be inside."""
     return xp.take(table, index.astype(xp.int32), mode="clip")

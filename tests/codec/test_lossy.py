@@ -18,9 +18,10 @@ from rec_jax.codec.lossy import LossyCodec
 from rec_jax.codec.lossy_encoder import search
 from rec_jax.codec.lossy_ideal import ideal
 from rec_jax.codec.lossy_pictures import as_colour, padded, padded_size, to_pixels
-from rec_jax.codec.rate_control import Aim, encode_reaching, encode_within, psnr_of
+from rec_jax.codec.rate_control import Aim, encode_reaching, encode_within
 from rec_jax.coders import make_layer_coder
 from rec_jax.core.errors import ConfigError, RecError, UnsupportedImage, WrongModel
+from rec_jax.core.psnr import psnr_db
 from rec_jax.exact.arithmetic import FRACTION_BITS
 from rec_jax.exact.network import ExactNet
 from rec_jax.exact.prior import prior_integers
@@ -50,7 +51,7 @@ def test_any_picture_comes_back_as_the_encoder_saw_it(codec, size, grey):
     blob = codec.compress(image)  # has the checksum of what the encoder saw
     pixels = codec.decompress(blob)
     assert pixels.shape == image.shape and pixels.dtype == np.uint8
-    assert psnr_of(pixels, image) > 18
+    assert psnr_db(image, pixels) > 18
 
 
 def test_the_parts_of_a_file_sum_to_its_length_which_is_about_the_kl(codec, encoded):
@@ -63,7 +64,7 @@ def test_a_higher_quality_costs_more_and_looks_better(codec):
     found = [codec.at(quality).encode([IMAGE])[0] for quality in (0, 50, 100)]
     rates, pictures = [len(f.blob) for f in found], [codec.decompress(f.blob) for f in found]
     assert rates == sorted(rates) and rates[2] > 1.5 * rates[0]
-    quality = [psnr_of(picture, IMAGE) for picture in pictures]
+    quality = [psnr_db(IMAGE, picture) for picture in pictures]
     assert quality == sorted(quality) and quality[2] > quality[0] + 3
 
 
@@ -71,8 +72,8 @@ def test_a_coded_sample_is_about_as_good_as_an_exact_one(codec, encoded):
     """Its rate and its distortion: the two that make a point of a curve."""
     exact = [ideal(codec, IMAGE, seed) for seed in range(3)]
     assert np.mean([point.kl_bits for point in exact]) == pytest.approx(encoded.kl_bits, rel=0.1)
-    psnr_db = np.mean([psnr_of(point.image, IMAGE) for point in exact])
-    assert psnr_of(codec.decompress(encoded.blob), IMAGE) > psnr_db - 1.5
+    mean_db = np.mean([psnr_db(IMAGE, point.image) for point in exact])
+    assert psnr_db(IMAGE, codec.decompress(encoded.blob)) > mean_db - 1.5
     assert exact[0].kl_bits == sum(exact[0].layer_kl_bits) and exact[0].image.shape == IMAGE.shape
 
 
@@ -127,7 +128,7 @@ def test_a_flat_picture_becomes_a_classical_file():
 def test_any_layer_coder_carries_the_latents(codec):
     coder = make_layer_coder(dict(kind="beam_search", block_size=1000, n_beams=4))
     other, image = LossyCodec(codec.package, coder, fallback="none"), IMAGE[:16, :16]
-    assert psnr_of(other.decompress(other.compress(image)), image) > 18
+    assert psnr_db(image, other.decompress(other.compress(image))) > 18
 
 
 def test_aims_are_kept(codec):
@@ -136,9 +137,9 @@ def test_aims_are_kept(codec):
     assert len(found.blob) <= middle < len(codec.at(100).compress(IMAGE))
     with pytest.raises(ConfigError, match="quality 0 takes"):
         encode_within(codec, IMAGE, 40)
-    wanted = psnr_of(codec.decompress(codec.compress(IMAGE)), IMAGE)
+    wanted = psnr_db(IMAGE, codec.decompress(codec.compress(IMAGE)))
     reached = encode_reaching(codec, IMAGE, wanted)
-    assert psnr_of(codec.decompress(reached.blob), IMAGE) >= wanted
+    assert psnr_db(IMAGE, codec.decompress(reached.blob)) >= wanted
     with pytest.raises(ConfigError, match="beyond this model"):
         encode_reaching(codec, IMAGE, 90.0)
     assert container.unpack(Aim(multiplier=0.01).encode(codec, IMAGE).blob)[1][0] == 50

@@ -17,9 +17,10 @@ from tiny_quantised import tiny_quantised
 from rec_jax.codec import container
 from rec_jax.codec.lossy_pictures import padded
 from rec_jax.codec.package import package_of_params
-from rec_jax.codec.rate_control import Aim, psnr_of
+from rec_jax.codec.rate_control import Aim
 from rec_jax.codec.rounded_symbols import hyper_tables, read_hyper, read_rounded, write_hyper, write_rounded
 from rec_jax.core.errors import ConfigError, RecError, UnsupportedImage, WrongModel
+from rec_jax.core.psnr import psnr_db
 from rec_jax.entropy.base import BitCounter
 from rec_jax.entropy.queue import SymbolReader, SymbolWriter
 from rec_jax.exact.rounded import N_LAWS
@@ -77,7 +78,7 @@ def test_any_picture_comes_back_as_the_encoder_saw_it(codec, size, grey):
     image = photograph(*size)
     image = image[..., 0] if grey else image
     pixels = codec.decompress(codec.compress(image))  # which has the checksum of what the encoder saw
-    assert pixels.shape == image.shape and pixels.dtype == np.uint8 and psnr_of(pixels, image) > 15
+    assert pixels.shape == image.shape and pixels.dtype == np.uint8 and psnr_db(image, pixels) > 15
 
 
 def test_a_file_is_as_long_as_the_model_says(codec):
@@ -96,7 +97,7 @@ def test_a_file_is_as_long_as_the_model_says(codec):
 
 def test_a_higher_quality_costs_more_and_looks_better(codec):
     found = [codec.at(quality).encode([IMAGE])[0].blob for quality in (0, 50, 100)]
-    rates, quality = [len(blob) for blob in found], [psnr_of(codec.decompress(blob), IMAGE) for blob in found]
+    rates, quality = [len(blob) for blob in found], [psnr_db(IMAGE, codec.decompress(blob)) for blob in found]
     assert rates == sorted(rates) and rates[2] > 1.5 * rates[0]
     assert min(quality[1:]) > quality[0] + 0.2  # most of what is lost are the components it has not
 
@@ -129,7 +130,7 @@ def test_latents_far_out_are_coded():
     package = package_of_params(taught.model, params, taught.package.coder)
     codec = package.codec().without_fallback()
     found = codec.encode([IMAGE])[0]
-    assert psnr_of(codec.decompress(found.blob), IMAGE) == psnr_of(taught.decompress(taught.compress(IMAGE)), IMAGE)
+    assert psnr_db(IMAGE, codec.decompress(found.blob)) == psnr_db(IMAGE, taught.decompress(taught.compress(IMAGE)))
     assert found.index_bits > 2 * taught.encode([IMAGE])[0].index_bits
 
 

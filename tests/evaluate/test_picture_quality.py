@@ -7,8 +7,9 @@ import pytest
 
 from rec_jax.core.errors import UnsupportedImage
 from rec_jax.core.ms_ssim import ms_ssim
+from rec_jax.core.psnr import psnr_db
 from rec_jax.data.embedded import read_photograph
-from rec_jax.evaluate.picture_quality import ms_ssim_db, picture_quality, psnr_db
+from rec_jax.evaluate.picture_quality import ms_ssim_db, picture_quality
 
 PHOTOGRAPH = read_photograph("chelsea")[:180, :200]
 

@@ -15,8 +15,9 @@ from experiments.figure3.published import published_curves
 from experiments.readme import markers
 from rec_jax.core.json_rows import read_rows
 from rec_jax.core.locks import locked
+from rec_jax.core.psnr import psnr_db
 from rec_jax.evaluate.bd_rate import bd_rate, cubic, pchip
-from rec_jax.evaluate.picture_quality import ms_ssim_db, psnr_db
+from rec_jax.evaluate.picture_quality import ms_ssim_db
 from tests.experiments.figure3_methods import IDEAL_SHARE, Broken, Quantiser, QuantiserWithIdeal, three_pictures
 
 CHROMIUM = next(filter(shutil.which, ("chromium", "chromium-browser", "google-chrome")), None)

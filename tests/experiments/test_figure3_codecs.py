@@ -13,8 +13,8 @@ from experiments.figure3.jpeg_xl import JPEG_XL
 from experiments.figure3.methods import make_methods
 from experiments.figure3.pictures import open_pictures
 from rec_jax.core.errors import MissingFile, RecError
+from rec_jax.core.psnr import psnr_db
 from rec_jax.data.embedded import read_photograph
-from rec_jax.evaluate.picture_quality import psnr_db
 
 IMAGE = read_photograph("chelsea")[80:173, 100:201]  # 93 x 101
 MAGIC = {".jpg": (0, b"\xff\xd8\xff"), ".webp": (8, b"WEBP"), ".jp2": (16, b"ftypjp2"), ".avif": (4, b"ftypavif")}

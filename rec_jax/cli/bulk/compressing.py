@@ -52,9 +52,9 @@ class Compressor(BulkWork[np.ndarray]):
         """Whether a lossy file is of this picture: as near to it as none of another one is."""
         if (header.kind, header.shape) != (LOSSY, image.shape):
             return False
-        from rec_jax.codec.rate_control import psnr_of
+        from rec_jax.core.psnr import psnr_db
 
-        return psnr_of(self.codec(self.model or LOSSY_MODEL).decompress(data), image) >= _NEAR_DB
+        return psnr_db(image, self.codec(self.model or LOSSY_MODEL).decompress(data)) >= _NEAR_DB
 
     def kind(self, read: np.ndarray) -> tuple | None:
         if self.aim is not None:

@@ -20,6 +20,7 @@ from rec_jax.coders.tree.outliers import LENGTHS, MAX_EXPONENT, MAX_OUTLIERS, MI
 from rec_jax.coders.tree.recentre import WIDE, WIDEST
 from rec_jax.coders.tree.search import BLOCKS, search
 from rec_jax.core.gaussian import DiagGaussian
+from rec_jax.core.numpy_gaussian import kl_nats
 from rec_jax.core.processors import n_processors
 from rec_jax.exact.scope import search_jax
 from rec_jax.exact.threefry import Key
@@ -43,23 +44,23 @@ def encode_long(coder: TreeCoder, calls: Sequence[LongCall]) -> list[Found]:
     cuts = [_cut_call(coder, call) for call in calls]
     blocks = _Blocks(*(np.concatenate(part) for part in zip(*(blocks for blocks, _, _ in cuts), strict=True)))
     indices, found, first = _search_all(coder, blocks), [], 0
-    for own, outliers, kl_nats in cuts:
+    for own, outliers, call_kl_nats in cuts:
         here = slice(first, first + len(own.n_steps))
-        found.append(Found(TreeCode(own.n_steps, indices[here], outliers), kl_nats, bool((own.n_steps < 0).any())))
+        found.append(Found(TreeCode(own.n_steps, indices[here], outliers), call_kl_nats, bool((own.n_steps < 0).any())))
         first = here.stop
     return found
 
 
 def _cut_call(coder: TreeCoder, call: LongCall) -> tuple[_Blocks, Outliers, float]:
     q, p = call.q, call.p
-    nats = _kl_nats(q.loc, q.scale, p.loc, p.scale)
+    nats = kl_nats(q.loc, q.scale, p.loc, p.scale)
     outliers, loc, scale = _recentred(q, p, nats, coder.reach_nats)
     n_dims, width = p.loc.size, coder.block_size
     assert width is not None, "the width that is compiled for"
     shape = block_shape(n_dims, width)
     fill = ((0, 0), (0, width - shape[1]))
     loc, scale = cut((q.loc - loc) / scale, shape, 0.0, np), cut(q.scale / scale, shape, 1.0, np)
-    block_kl = _kl_nats(loc, scale, 0.0, 1.0).sum(1, dtype=np.float64)
+    block_kl = kl_nats(loc, scale, 0.0, 1.0).sum(1, dtype=np.float64)
     overflow = ~(block_kl <= coder.max_nats) | (scale > WIDE).any(1)
     n_steps = np.where(overflow, -1, choose_steps(coder, block_kl, np)).astype(np.int32)
     keys = Key(*(word[0] for word in block_keys(call.key, shape[0], np)))
@@ -67,12 +68,6 @@ def _cut_call(coder: TreeCoder, call: LongCall) -> tuple[_Blocks, Outliers, floa
     loc, scale = np.pad(loc, fill), np.pad(scale, fill, constant_values=1.0)
     blocks = _Blocks(n_steps, keys.first, keys.second, loc, scale, shares)
     return blocks, outliers, float(nats.sum(dtype=np.float64))
-
-
-def _kl_nats(loc, scale, prior_loc, prior_scale):
-    """core.gaussian.kl_nats, of numpy."""
-    ratio, shift = scale / prior_scale, (loc - prior_loc) / prior_scale
-    return 0.5 * (ratio**2 + shift**2 - 1.0) - np.log(ratio)
 
 
 def _recentred(q, p, nats, reach_nats: float) -> tuple[Outliers, np.ndarray, np.ndarray]:
@@ -105,14 +100,18 @@ def _search_all(coder: TreeCoder, blocks: _Blocks) -> np.ndarray:
     order = order[blocks.n_steps[order] > 0]
     indices = np.zeros((len(blocks.n_steps), coder.max_steps), np.uint8)
 
-    def run(some: np.ndarray) -> None:
-        padded = _Blocks(*(part[np.resize(some, at_once)] for part in blocks))
-        room = _room(int(padded.n_steps.max()), coder.max_steps)
-        with search_jax():
-            indices[some, :room] = np.asarray(_search_blocks(coder, room, padded))[: len(some)]
+    chunks = [order[i : i + at_once] for i in range(0, len(order), at_once)]
+    rooms = [_room(int(blocks.n_steps[some].max()), coder.max_steps) for some in chunks]
 
+    def run(some: np.ndarray, room: int) -> None:
+        padded = _Blocks(*(part[np.resize(some, at_once)] for part in blocks))
+        with search_jax():
+            indices[some, :room] = np.asarray(_program(coder, room, at_once)(padded))[: len(some)]
+
+    for room in set(rooms):
+        _program(coder, room, at_once)  # here, so that no two threads compile the same
     with ThreadPoolExecutor(n_processors()) as pool:
-        list(pool.map(run, (order[i : i + at_once] for i in range(0, len(order), at_once))))
+        list(pool.map(run, chunks, rooms))
     return indices
 
 
@@ -126,10 +125,16 @@ def _room(n_steps: int, most: int) -> int:
     return min(room, most)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _search_blocks(coder: TreeCoder, room: int, blocks: _Blocks) -> jax.Array:
+@functools.lru_cache(maxsize=32)
+def _program(coder: TreeCoder, room: int, at_once: int) -> jax.stages.Compiled:
+    """The compiled search of so many blocks together: _Blocks to indices, uint8 [at_once, room]."""
+
     def one(n_steps, first, second, loc, scale, shares):
         sizes = room, coder.n_candidates, coder.n_beams, coder.sequence_length
         return search(n_steps, Key(first, second), DiagGaussian(loc, scale), shares, *sizes)
 
-    return jax.vmap(one, axis_name=BLOCKS)(*blocks)
+    assert coder.block_size is not None, "the width that is compiled for"
+    words, wide = np.zeros(at_once, np.uint32), np.zeros((at_once, coder.block_size), np.float32)
+    like = _Blocks(words.astype(np.int32), words, words, wide, wide, wide.astype(np.int32))
+    with search_jax():
+        return jax.jit(lambda blocks: jax.vmap(one, axis_name=BLOCKS)(*blocks)).lower(like).compile()
