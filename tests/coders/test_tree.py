@@ -103,14 +103,14 @@ def test_replay_reads_the_windows_that_the_path_names():
     words = one_block(words)
     path = first_path(words, np)
     for step in range(n_steps):
-        window = int(windows_of(path, m, length, np)[0, indices[step]])
+        window = int(windows_of(path, m, length, np)[indices[step], 0])
         start, end = starts[step : step + 2]
         wanted = np.roll(sequence(words, step, 0, length, np), -window)[: end - start]
         np.testing.assert_array_equal(z[start:end], wanted)
         path = child(path, indices[step])
 
 
-@pytest.mark.parametrize("n_dims", [50, 150])  # within one sequence; wider than a sequence
+@pytest.mark.parametrize("n_dims", [1, 21, 60, 150])  # one by one; by spectra; wider than a sequence
 def test_window_scores_are_the_log_ratios_of_the_windows(n_dims):
     length, rng = 64, np.random.default_rng(0)
     linear, quadratic = rng.normal(size=(2, n_dims)).astype(np.float32)
@@ -128,7 +128,7 @@ def test_window_scores_are_the_log_ratios_of_the_windows(n_dims):
 def test_select_keeps_the_best(n_best):
     scores = np.random.default_rng(n_best).normal(size=(8, 4)).astype(np.float32)
     scores[3] = -np.inf
-    parents, candidates, there, best = map(np.asarray, _select(jnp.asarray(scores), n_best))
+    parents, candidates, there, best = map(np.asarray, _select(jnp.asarray(scores.T), n_best))
     expected = min(n_best, 28)
     assert best == scores.max() and there.sum() == expected
     found = scores[parents[there], candidates[there]]
@@ -139,7 +139,7 @@ def test_select_keeps_the_best(n_best):
 def test_select_of_many_scores_nearly_fills_the_beam_with_the_best():
     """Then the threshold is found on a sample, and may be off by a few places."""
     scores = np.random.default_rng(0).normal(size=(2048, 32)).astype(np.float32)
-    parents, candidates, there, best = map(np.asarray, _select(jnp.asarray(scores), 2048))
+    parents, candidates, there, best = map(np.asarray, _select(jnp.asarray(scores.T), 2048))
     found = scores[parents[there], candidates[there]]
     assert best == found.max() and 0.85 * 2048 < there.sum() <= 2048
     assert len(set(zip(parents[there], candidates[there], strict=True))) == there.sum()
@@ -147,7 +147,7 @@ def test_select_of_many_scores_nearly_fills_the_beam_with_the_best():
 
 
 def test_select_of_equal_scores_keeps_no_more_than_it_may():
-    parents, candidates, there, _ = _select(jnp.zeros((8, 4)), 5)
+    parents, candidates, there, _ = _select(jnp.zeros((4, 8)), 5)
     assert there.all() and len(set(zip(np.asarray(parents), np.asarray(candidates), strict=True))) == 5
 
 
@@ -366,7 +366,7 @@ def test_equal_options_make_equal_coders():
     assert TreeCoder() == dataclasses.replace(make_coder("tree")) and hash(TreeCoder()) == hash(make_coder("tree"))
 
 
-@pytest.mark.parametrize("n_dims", [3, 150])  # within one sequence; wider than a sequence
+@pytest.mark.parametrize("n_dims", [3, 21, 60, 150])  # one by one; by spectra; wider than a sequence
 def test_window_scores_of_sharp_dims_are_precise(n_dims):
     """Terms of 10^6 nats that cancel to a few: against float64, relative to the best window."""
     length, rng = 64, np.random.default_rng(0)

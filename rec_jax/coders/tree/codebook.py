@@ -22,11 +22,11 @@ _PART = 1 << 16  # steps are below it: the counter of a sequence is (part 2^16 +
 
 
 def windows_of(path: Key, n_candidates: int, length: int, xp: Any) -> Any:
-    """Where the candidates of each path begin in its step's sequence: [...] to uint32 [..., M]; length a power of two.
+    """Where the candidates of paths [B] begin in their step's sequence: uint32 [M, B]; length a power of two.
 
     A path's key is itself two hashed words: one is the first window, the other, made odd, the stride to the next.
     """
-    return _window(Key(path.first[..., None], path.second[..., None]), xp.arange(n_candidates, dtype=xp.uint32), length)
+    return _window(path, xp.arange(n_candidates, dtype=xp.uint32)[:, None], length)
 
 
 def _window(path: Key, candidate: Any, length: int) -> Any:
@@ -37,7 +37,11 @@ def sequence(key: Key, step: Any, part: Any, length: int, xp: Any) -> Any:
     """The sequence of one step of one block for the part-th F dims of its group, int32 [F] in units of 2^-12."""
     counter = (xp.asarray(part * _PART + step).astype(xp.uint32), xp.arange(length // 2, dtype=xp.uint32))
     words = threefry2x32(child(key, xp.uint32(_SEQUENCES)), counter)
-    return normals(xp.stack(words, axis=-1).reshape(length), xp)
+    if xp is not np:
+        import jax
+
+        words = jax.lax.optimization_barrier(words)
+    return xp.stack([normals(word, xp) for word in words], axis=-1).reshape(length)
 
 
 def replay(

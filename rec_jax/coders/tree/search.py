@@ -4,12 +4,13 @@ A path's score is log q/p of the dims it has fixed. Step k adds to it the score 
 
     S[n] = sum_i quadratic_i g[n + i]^2 + linear_i g[n + i],
 
-which does not depend on the path: two circular correlations, by FFT, give S for all windows at once (the few dims that
-are too sharp for an FFT's precision are added one by one), and the B M candidates of B paths cost a look-up each. The
-best B, or a few less, survive; they are found by a threshold, in bisections, because sorting is what such a search
-otherwise spends its time on, and they need no order.
+which does not depend on the path. Few dims are added one by one, each for all windows; of many, two circular
+correlations by FFT give S (those too sharp for an FFT's precision are added one by one). Then the B M candidates of B
+paths cost a look-up each. The best B, or a few less, survive; they are found by a threshold, in bisections, because
+sorting is what such a search otherwise spends its time on, and they need no order.
 """
 
+import functools
 from typing import NamedTuple
 
 import jax
@@ -23,6 +24,7 @@ from rec_jax.core.gaussian import DiagGaussian
 from rec_jax.exact.arithmetic import FRACTION_BITS
 from rec_jax.exact.threefry import Key, child
 
+_FEW_DIMS, _DIMS_AT_ONCE = 48, 8  # a group of so many is added dim by dim, which is then faster than FFTs
 _SPAN_NATS = 40.0  # paths that lie further behind the best one are dropped
 _BISECTIONS = 13  # of that span: the threshold is sharp to 0.005 nats
 _SHARP = -1e4  # quadratic coefficients beyond which the FFT's rounding, relative to the largest term, would show
@@ -61,12 +63,12 @@ def search(
 
     def extend(beam: _Beam) -> _Beam:
         scores = _window_scores(key, linear, quadratic, starts, beam.step, length)
-        windows = windows_of(beam.paths, n_candidates, length, jnp)  # [B, M]
-        total = beam.scores[:, None] + scores[windows]  # [B, M]
+        windows = windows_of(beam.paths, n_candidates, length, jnp)  # [M, B]
+        total = beam.scores + scores[windows]  # [M, B]: sums over candidates are sums of rows
         parents, candidates, there, best = _select(total, n_beams)
         found = _Beam(
             step=beam.step + 1,
-            scores=jnp.where(there, total[parents, candidates] - best, -jnp.inf),
+            scores=jnp.where(there, total[candidates, parents] - best, -jnp.inf),
             paths=child(at(beam.paths, parents), candidates.astype(jnp.uint32)),
             came_from=beam.came_from.at[beam.step].set(parents * n_candidates + candidates),
         )
@@ -96,6 +98,38 @@ def _window_scores(key, linear, quadratic, starts, step, length: int):
     """S[n] of every window n of a step's sequence, up to a constant, [length]."""
     start = starts[step]
     size = starts[step + 1] - start
+    widest = jax.lax.pmax(size, BLOCKS)
+    few, many = (
+        functools.partial(scores_of, key, linear, quadratic, start, size, step, length, widest)
+        for scores_of in (_by_dims, _by_spectra)
+    )
+    return jax.lax.cond(widest <= _FEW_DIMS, few, many)
+
+
+def _by_dims(key, linear, quadratic, start, size, step, length: int, widest):
+    """Few dims one by one: a window more, shifted by one, for each."""
+    normals = _normals(key, step, 0, length)
+    twice = jnp.concatenate([normals, normals])
+
+    def add_some(i, scores):
+        first = i * _DIMS_AT_ONCE
+        inside = first + jnp.arange(_DIMS_AT_ONCE) < size
+        here = [jax.lax.dynamic_slice(x, (start + first,), (_DIMS_AT_ONCE,)) for x in (linear, quadratic)]
+        linear_here, quadratic_here = (jnp.where(inside, x, 0.0) for x in here)
+        sharp = quadratic_here < _SHARP  # those as squares, which do not cancel
+        middle = jnp.where(sharp, 0.5 * linear_here / jnp.where(sharp, quadratic_here, 1.0), 0.0)
+        slope = jnp.where(sharp, 0.0, linear_here)
+        windows = jax.lax.dynamic_slice(twice, (first,), (length + _DIMS_AT_ONCE,))
+        for dim in range(_DIMS_AT_ONCE):
+            window = windows[dim : dim + length]
+            scores = scores + quadratic_here[dim] * (window + middle[dim]) ** 2 + slope[dim] * window
+        return scores
+
+    return jax.lax.fori_loop(0, -(-widest // _DIMS_AT_ONCE), add_some, jnp.zeros(length))
+
+
+def _by_spectra(key, linear, quadratic, start, size, step, length: int, widest):
+    """Many dims by two circular correlations."""
 
     def add_part(part, totals):
         spectrum, direct = totals
@@ -104,7 +138,7 @@ def _window_scores(key, linear, quadratic, starts, step, length: int):
             jnp.where(inside, jax.lax.dynamic_slice(x, (start + part * length,), (length,)), 0.0)
             for x in (linear, quadratic)
         )
-        normals = sequence(key, step, part, length, jnp).astype(jnp.float32) * 2.0**-FRACTION_BITS
+        normals = _normals(key, step, part, length)
         sharp = quadratic_here < _SHARP
         blunt = [jnp.where(sharp, 0.0, x) for x in (linear_here, quadratic_here)]
         spectra = jnp.fft.rfft(jnp.stack([*blunt, normals, normals**2]))
@@ -112,10 +146,14 @@ def _window_scores(key, linear, quadratic, starts, step, length: int):
         return spectrum, _add_sharp(direct, sharp, linear_here, quadratic_here, normals)
 
     # A group may be wider than the sequence is long.
-    n_parts = jax.lax.pmax(-(-size // length), BLOCKS) if linear.size > 2 * length else 1
+    n_parts = -(-widest // length) if linear.size > 2 * length else 1
     start_totals = jnp.zeros(length // 2 + 1, jnp.complex64), jnp.zeros(length)
     spectrum, direct = jax.lax.fori_loop(0, n_parts, add_part, start_totals)
     return jnp.fft.irfft(spectrum, length) + direct
+
+
+def _normals(key, step, part, length: int):
+    return sequence(key, step, part, length, jnp).astype(jnp.float32) * 2.0**-FRACTION_BITS
 
 
 def _add_sharp(scores, sharp, linear, quadratic, normals):
@@ -133,22 +171,38 @@ def _add_sharp(scores, sharp, linear, quadratic, normals):
 
 
 def _select(scores, n_best: int):
-    """The highest n_best of scores [B, M], or a few less, in no order: (parents, candidates, there, best score).
+    """The highest n_best of scores [M, B], or a few less, in no order: (parents, candidates, there, best score).
 
     parents, candidates: int32 [n_best].  there: bool [n_best], False where there are fewer. -inf is no score.
     """
-    best = jnp.max(scores)
-    kept = (scores > _threshold(scores, n_best, best)) | (scores == best)
-    bit = jnp.uint32(1) << jnp.arange(scores.shape[1], dtype=jnp.uint32)
-    words = jnp.sum(jnp.where(kept, bit, 0), axis=1, dtype=jnp.uint32)  # [B]: which candidates of a path survive
-    ends = jnp.cumsum(_popcount(words))
+    n_candidates, n_beams = scores.shape
+    best = jnp.max(functools.reduce(jnp.maximum, scores))
+    threshold = _threshold(scores, n_best, best)
+    kept = [(row > threshold) | (row == best) for row in scores]
+    bits = [jnp.uint32(1 << candidate) for candidate in range(n_candidates)]
+    words = _once(sum(jnp.where(row, bit, 0) for row, bit in zip(kept, bits, strict=True)))  # [B]: a path's survivors
+    ends = _running_sums(_popcount(words))
     slots = jnp.arange(n_best)
-    ended = jnp.cumsum(jnp.zeros(n_best + 1, jnp.int32).at[jnp.minimum(ends, n_best)].add(1))
-    parents = jnp.minimum(ended[:-1], scores.shape[0] - 1)  # of a slot: as many parents as end before it
-    words = words[parents]
+    ended = _running_sums(jnp.zeros(n_best, jnp.int32).at[ends].add(1, mode="drop"))
+    parents = jnp.minimum(ended, n_beams - 1)  # of a slot: as many parents as end before it
+    words = _once(words[parents])
     ranks = slots - (ends[parents] - _popcount(words))  # a slot takes the survivor of this rank among its parent's
-    candidates = jnp.sum(_popcount(words[:, None] & (2 * bit - 1)) <= ranks[:, None], axis=1)
-    return parents, candidates, slots < ends[-1], best
+    candidates = sum((_popcount(words & (2 * bit - 1)) <= ranks).astype(jnp.int32) for bit in bits)
+    return parents, _once(candidates), slots < ends[-1], best
+
+
+def _running_sums(counts):
+    """Cumulative sums int32 [n] of counts that sum to less than 2^24: rows by a product, where cumsum would be slow."""
+    width = min(64, counts.size)
+    rows = jnp.pad(counts, (0, -counts.size % width)).reshape(-1, width).astype(jnp.float32)
+    within = jnp.matmul(rows, jnp.triu(jnp.ones((width, width))), precision=jax.lax.Precision.HIGHEST)
+    before = jnp.cumsum(within[:, -1]) - within[:, -1]
+    return (within + before[:, None]).reshape(-1)[: counts.size].astype(jnp.int32)
+
+
+def _once(x):
+    """x, kept for all who read it: a compiler that fuses would have each of them compute it again."""
+    return jax.lax.optimization_barrier(x)
 
 
 def _popcount(words):
@@ -156,9 +210,9 @@ def _popcount(words):
 
 
 def _threshold(scores, n_best: int, best):
-    """A score that about n_best of scores [B, M] exceed; of many scores, only two per path are looked at."""
+    """A score that about n_best of scores [M, B] exceed; of many scores, only two per path are looked at."""
     sampled = scores.size > _SAMPLE_FROM
-    sample = scores[:, :: -(-scores.shape[1] // 2)] if sampled else scores
+    sample = scores[:: -(-scores.shape[0] // 2)] if sampled else scores
     wanted = n_best * sample.size / scores.size * (_SAMPLE_MARGIN if sampled else 1.0)
 
     def halve(_, bounds):
