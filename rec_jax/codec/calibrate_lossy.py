@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rec_jax.codec.expected_kl import N_BINS, PER_NAT, Table, bins_of
+from rec_jax.codec.expected_kl import N_BINS, Table, bins_of
 from rec_jax.coders.tree.groups import MAX_WEIGHT
 from rec_jax.core.errors import TrainingDiverged
 from rec_jax.core.numpy_gaussian import kl_nats
@@ -14,11 +14,12 @@ from rec_jax.models.likelihoods.base import scale_pixels
 from rec_jax.models.numpy_net import NumpyNet
 
 _FEWEST = 32  # latents in a bin, for their mean to count
+_FAINTEST = 1e-6  # nats a latent
 _SEED = 1
 
 
 def calibrate_by_scale(model: LossyModel, stored: dict, images: np.ndarray, n_knots: int) -> tuple[Table, ...]:
-    """Per layer, knot and bin of expected_kl.py, the mean KL of a latent in 64ths of a nat, 1 to MAX_WEIGHT.
+    """Per layer, knot and bin of expected_kl.py, the mean KL of a latent, 1 to MAX_WEIGHT, the most of a knot's.
 
     images: uint8 [N, H, W, 3], sides multiples of the model's stride.  Deterministic. Raises TrainingDiverged if a KL
     is not finite.
@@ -52,4 +53,6 @@ def _row(kl_nats: np.ndarray, prior_scale: np.ndarray) -> tuple[int, ...]:
     sums = np.bincount(bins, kl_nats.ravel().astype(np.float64), minlength=N_BINS)
     known = np.flatnonzero(counts >= min(_FEWEST, int(np.max(counts))))
     means = np.interp(np.arange(N_BINS), known, sums[known] / counts[known])
-    return tuple(np.clip(np.round(PER_NAT * means), 1, MAX_WEIGHT).astype(int).tolist())
+    return tuple(
+        np.clip(np.round(MAX_WEIGHT * means / max(float(np.max(means)), _FAINTEST)), 1, MAX_WEIGHT).astype(int).tolist()
+    )

@@ -16,7 +16,6 @@ from rec_jax.models.knots import MAX_QUALITY
 
 PER_OCTAVE = 2
 N_BINS = 2 * PER_OCTAVE * 9  # octaves of scales from 2^-9 to 2^9, more than exp(+-6)
-PER_NAT = 64  # shares of a nat
 assert 9 * np.log(2.0) > LOG_SCALE_LIMIT
 
 Table = tuple[tuple[int, ...], ...]  # of one layer: by knot, by bin

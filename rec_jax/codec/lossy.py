@@ -29,7 +29,7 @@ from rec_jax.exact.prior import as_latents, prior_integers
 from rec_jax.exact.threefry import Key
 from rec_jax.models.base import LossyModel
 
-CALL_DIMS = 1 << 16  # of a layer at most so many in one call
+CALL_DIMS = 1 << 15  # of a layer at most so many in one call
 BLOCK_DIMS = 1 << 12  # of a call at most so many in one block
 _STEP_COUNTS = StepCountModel(first_centre=0, first_decay=254, next_decay=240)
 
@@ -56,7 +56,7 @@ class Call(NamedTuple):
 class LossyCodec(CurveCodec):
     """The codec of a package with a lossy model.
 
-    coder: of a preset; its blocks are cut to BLOCK_DIMS.
+    coder: of a preset; its blocks are cut to BLOCK_DIMS (coders/base.py: for_pictures).
     """
 
     coder: LayerCoder
@@ -73,7 +73,7 @@ class LossyCodec(CurveCodec):
     @property
     def layer_coder(self) -> LayerCoder:
         """The coder of every layer."""
-        return self.coder.with_blocks_of(BLOCK_DIMS).with_counts(_STEP_COUNTS, BLOCK_DIMS, BLOCK_DIMS)
+        return self.coder.for_pictures(BLOCK_DIMS).with_counts(_STEP_COUNTS, BLOCK_DIMS, BLOCK_DIMS)
 
     # ---- encoding --------------------------------------------------------------------------------------------------
 

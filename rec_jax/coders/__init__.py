@@ -77,7 +77,8 @@ def _check_types(kind: str, hints: Mapping[str, Any], options: Mapping[str, Any]
     """ConfigError for a value of another type, such as a float where an integer belongs: configs come from files."""
     for name, value in options.items():
         allowed = typing.get_args(hints[name]) or (hints[name],)
-        if isinstance(value, bool) or not isinstance(value, tuple(_NUMBERS.get(one, one) for one in allowed)):
+        kinds = tuple(_NUMBERS.get(one, one) for one in allowed)
+        if (isinstance(value, bool) and bool not in allowed) or not isinstance(value, kinds):
             have = " or ".join(one.__name__ for one in allowed)
             raise ConfigError(f"coder.{name}={str(value)[:60]} is of type {type(value).__name__}; {kind} takes {have}")
 

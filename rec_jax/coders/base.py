@@ -114,8 +114,8 @@ class LayerCoder(Coder, Protocol):
     def with_counts(self, counts: StepCountModel, n_dims: int, learned_n_dims: int) -> Self:
         """The same coder for calls of n_dims, with counts that were learned on calls of learned_n_dims."""
 
-    def with_blocks_of(self, n_dims: int) -> Self:
-        """The same coder with blocks of at most so many dims."""
+    def for_pictures(self, block_dims: int) -> Self:
+        """The same coder as whole pictures' latents want it: with blocks of at most so many dims, and its own ways."""
 
     def encode_long(self, calls: Sequence[LongCall]) -> list[Found]:
         """`encode_batch` of calls of any numbers of dims, each with shares of its own or None; on the host."""

@@ -122,8 +122,8 @@ class StepCoder(CallsCoder):
         here, learned = (block_shape(n, self.block_size)[1] for n in (n_dims, learned_n_dims))
         return dataclasses.replace(self, step_counts=counts.scaled(here, learned))
 
-    def with_blocks_of(self, n_dims: int) -> Self:
-        return dataclasses.replace(self, block_size=min(self.block_size or n_dims, n_dims))
+    def for_pictures(self, block_dims: int) -> Self:
+        return dataclasses.replace(self, block_size=min(self.block_size or block_dims, block_dims))
 
     def encode_long(self, calls: Sequence[LongCall]) -> list[Found]:
         from rec_jax.coders.checked import encode_long

@@ -161,7 +161,7 @@ LEARNED = {"step_counts", "laws"}  # what export teaches a coder, and what only 
 def test_the_presets_are_what_they_were():
     tree = dict(
         kind="tree", n_candidates=16, n_beams=4096, sequence_length=4096, rate=1.0, spacing=1.5, block_size=65_536,
-        max_nats=16_384.0,
+        max_nats=16_384.0, outliers_in_order=False,
     )  # fmt: skip
     irec = dict(
         kind="beam_search", omega=3.0, epsilon=0.2, n_beams=20, block_size=1000, max_nats=2048.0, schedule="power",

@@ -57,7 +57,7 @@ def test_an_overflow_is_answered_by_smaller_blocks():
 def forged(codec, outliers: Outliers) -> bytes:
     """A file whose first layer begins with these outliers; the rest of its stream is noise."""
     writer = SymbolWriter()
-    for values, table in zip(*outlier_symbols(outliers), strict=True):
+    for values, table in zip(*outlier_symbols(outliers, in_order=False), strict=True):
         writer.write(values, table)
     stream = writer.getvalue() + np.random.default_rng(0).bytes(4000)
     return container.pack(Header(24, 32, False, 8, LOSSLESS, CUSTOM_PRESET << 4, MODEL_ID, 0), stream)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +16,13 @@ from rec_jax.coders.tree.codebook import replay, sequence, windows_of
 from rec_jax.coders.tree.coder import TreeCode, TreeCoder
 from rec_jax.coders.tree.encoder import choose_steps
 from rec_jax.coders.tree.groups import MAX_WEIGHT, group_of_dims
-from rec_jax.coders.tree.outliers import MAX_OUTLIERS, Outliers, outlier_symbols
+from rec_jax.coders.tree.outliers import (
+    MAX_OUTLIERS,
+    Outliers,
+    from_outlier_symbols,
+    outlier_symbols,
+    read_outlier_symbols,
+)
 from rec_jax.coders.tree.rates import level_table, offered_steps
 from rec_jax.coders.tree.recentre import find_outliers, recentre
 from rec_jax.coders.tree.search import BLOCKS, _select, _window_scores, search
@@ -285,8 +292,36 @@ def test_calls_of_too_many_wide_dims_are_refused():
 
 def test_no_outlier_costs_a_fraction_of_a_bit():
     code, _ = TreeCoder(n_beams=16).encode(KEY, make_target(np.random.default_rng(8), 50, 10.0), standard(50))
-    values, tables = outlier_symbols(jax.device_get(code).outliers)
+    values, tables = outlier_symbols(jax.device_get(code).outliers, in_order=False)
     assert values == [[0]] and tables[0].bits(values[0]) < 0.2
+
+
+@pytest.mark.parametrize(
+    "n_dims, count", [(1, 1), (5, 2), (200, 1), (200, 128), (32_768, 1), (32_768, 60), (30_001, 128)]
+)
+def test_outliers_in_order_come_back_and_cost_little_more_than_a_choice_of_so_many_dims(n_dims, count):
+    rng = np.random.default_rng(count)
+    dims = np.full(MAX_OUTLIERS + 1, n_dims, np.int32)
+    dims[:count] = np.sort(rng.choice(n_dims, count, replace=False))
+    exponents, shifts = np.zeros((2, MAX_OUTLIERS + 1), np.int32)
+    exponents[:count], shifts[:count] = rng.integers(-4, 8, count), rng.integers(-40, 41, count)
+    outliers = Outliers(dims, exponents, shifts)
+    values, tables = outlier_symbols(outliers, in_order=True)
+    after = [np.array([7])]
+    found, rest = from_outlier_symbols([*values, *after], n_dims, in_order=True)
+    jax.tree.map(np.testing.assert_array_equal, found, outliers)
+    assert rest == after
+    stream = iter(zip(values, tables, strict=True))
+
+    def read(table, n):
+        own, written_with = next(stream)
+        assert written_with == table and len(own) == n
+        return own
+
+    for a, b in zip(read_outlier_symbols(read, n_dims, in_order=True), values, strict=True):
+        np.testing.assert_array_equal(a, b)
+    bits = sum(table.bits(v) for v, table in zip(values[1:3], tables[1:3], strict=True))
+    assert bits <= math.log2(math.comb(n_dims, count)) + 1.2 * count + 2
 
 
 def test_a_faint_target_costs_a_few_bits():
