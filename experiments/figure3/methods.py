@@ -3,9 +3,9 @@
 from experiments.figure3.bpg import BPG
 from experiments.figure3.hevc import HEVC
 from experiments.figure3.jpeg_xl import JPEG_XL
+from experiments.figure3.learned import REC
 from experiments.figure3.method import Method
 from experiments.figure3.pillow_codecs import AVIF, JPEG, JPEG_2000, WEBP
-from experiments.figure3.rec import REC
 
 
 def make_methods() -> list[Method]:

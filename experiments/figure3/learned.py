@@ -1,4 +1,4 @@
-"""Relative entropy coding: a shipped lossy model's files, and its ideal points."""
+"""Models of ours: their files, and the ideal points of those whose latents are sent by relative entropy coding."""
 
 import dataclasses
 import functools
@@ -8,13 +8,14 @@ import numpy as np
 
 from experiments.figure3.method import Ideal
 from rec_jax.codec import codec_of, container, load_codec
+from rec_jax.codec.curve import CurveCodec
 from rec_jax.codec.lossy import LossyCodec
 from rec_jax.core.rows import program_key
 
 
 @dataclasses.dataclass(frozen=True)
-class RelativeEntropyCoding:
-    """A Method with ideal points (method.py), of one model file for the whole curve.
+class LearnedCodec:
+    """A Method (method.py) of one model file for the whole curve.
 
     model: name of a shipped model, or a path.  settings: qualities.
     """
@@ -22,14 +23,13 @@ class RelativeEntropyCoding:
     id: str
     title: str
     model: str
-    preset: str = "default"
-    settings: tuple[float, ...] = (10, 30, 50, 70, 90)
+    settings: tuple[float, ...] = (10, 35, 60, 85)
     suffix: str = ".rec"
     setting_name: str = "quality"
-    ours: bool = True
+    ours: bool = False
 
     def made_by(self) -> str:
-        return f"rec_jax, model {self.model} ({self._codec.package.model_id:04x}), preset {self.preset}"
+        return f"rec_jax, model {self.model} ({self._codec.package.model_id:04x})"
 
     def key(self) -> dict[str, Any]:
         return {"made_by": self.made_by(), **program_key()}
@@ -40,6 +40,21 @@ class RelativeEntropyCoding:
     def decode(self, data: bytes) -> np.ndarray:
         header, _ = container.unpack(data)
         return codec_of(header, self.model).decompress(data)
+
+    @property
+    def _codec(self) -> CurveCodec:
+        return _opened(self.model, "default")
+
+
+@dataclasses.dataclass(frozen=True)
+class RelativeEntropyCoding(LearnedCodec):
+    """The same with ideal points, and a preset of the coder."""
+
+    preset: str = "default"
+    ours: bool = True
+
+    def made_by(self) -> str:
+        return f"{super().made_by()}, preset {self.preset}"
 
     def ideal(self, image: np.ndarray, setting: float) -> Ideal:
         from rec_jax.codec.lossy_ideal import ideal
@@ -53,8 +68,8 @@ class RelativeEntropyCoding:
 
 
 @functools.cache
-def _opened(model: str, preset: str) -> LossyCodec:
+def _opened(model: str, preset: str) -> Any:
     return load_codec(model, preset).without_fallback()
 
 
-REC = RelativeEntropyCoding("rec", "REC, hierarchical VAE (ours)", "photos-lossy", preset="fast")
+REC = RelativeEntropyCoding("rec", "REC, hierarchical VAE (ours)", "photos-lossy")
