@@ -21,11 +21,15 @@ def cifar10(data_dir: str, n: int) -> list[Named]:
 
 
 def kodak_crops(folder: str, n: int) -> list[Named]:
-    """Centre crops of the first n pictures."""
+    """Centre crops of the first n pictures, for a lossless file and for a lossy one."""
     from rec_jax.codec.image_io import read_image
 
     images = [(path.stem, read_image(str(path))) for path in sorted(Path(folder).glob("*.png"))[:n]]
-    return [(name, "photos-small", _centre(image)) for name, image in images]
+    crops = [(name, _centre(image)) for name, image in images]
+    return [
+        *((name, "photos-small", crop) for name, crop in crops),
+        *((f"lossy_{name}", "photos-lossy", crop) for name, crop in crops),
+    ]
 
 
 def embedded(n: int) -> list[Named]:
@@ -36,6 +40,7 @@ def embedded(n: int) -> list[Named]:
     return [
         *((f"small_{i}", "cifar10-small", np.asarray(small[i])) for i in range(n)),
         ("large", "photos-small", np.asarray(large[0])),
+        ("lossy", "photos-lossy", np.asarray(large[0])),
     ]
 
 
