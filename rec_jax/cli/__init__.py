@@ -7,6 +7,23 @@ output; the result line then goes to stderr. jax is imported only by `compress` 
 `decompress --device`.
 """
 
-from rec_jax.cli.command import main
+import contextlib
+
+from rec_jax.core.console import end_process
+from rec_jax.core.interrupts import NOTHING_WRITTEN, prompt_interrupts
 
 __all__ = ["main"]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit code: command.main, which says more.
+
+    argv: the words after `rec-jax`. By default the process's own, and the process ends with the command.
+    """
+    is_process = argv is None
+    with prompt_interrupts(f"rec-jax: {NOTHING_WRITTEN}") if is_process else contextlib.nullcontext():
+        from rec_jax.cli import command  # takes a third of a second
+    code = command.main(argv)
+    if is_process:
+        end_process(code)
+    return code

@@ -5,6 +5,7 @@ import numpy as np
 from rec_jax.codec import container, load_codec, model_file
 from rec_jax.codec.base import FileCodec
 from rec_jax.core.errors import BitstreamMismatch, RecError, WrongModel
+from rec_jax.core.loading_jax import without_etils
 from rec_jax.core.messages import one_line
 
 
@@ -21,7 +22,8 @@ def open_codec(name_or_path: str, preset: str, lossy: bool = False) -> FileCodec
     if not codec.searches:
         return codec
     try:
-        from rec_jax.core.compilation import cache_folder, check_device, enable_compilation_cache
+        with without_etils():
+            from rec_jax.core.compilation import cache_folder, check_device, enable_compilation_cache
     except (ValueError, ImportError) as error:  # a JAX_... variable of the environment, or half an installation
         raise RecError(f"jax cannot be loaded ({one_line(error)}); mend the environment") from error
     check_device()

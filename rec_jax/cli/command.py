@@ -7,10 +7,9 @@ from rec_jax.cli import compress, decompress, info, models
 from rec_jax.cli.bulk.run import INTERRUPTED
 from rec_jax.cli.failures import FAILURES, failure_line
 from rec_jax.core.console import complain, flush_or_drop
-from rec_jax.core.interrupts import EXIT_CODE, prompt_interrupts
+from rec_jax.core.interrupts import EXIT_CODE, NOTHING_WRITTEN, prompt_interrupts
 from rec_jax.version import __version__
 
-_INTERRUPTED = "interrupted; nothing was written"
 _PIPE_CLOSED = 141  # what a shell reports of a program whose reader has gone: 128 + SIGPIPE
 
 
@@ -20,7 +19,7 @@ def main(argv: list[str] | None = None) -> int:
     argv: the words after `rec-jax`. By default the process's own; then Ctrl-C ends the process without waiting for
     anything that still runs in it.
     """
-    line = _INTERRUPTED
+    line = NOTHING_WRITTEN
     try:
         arguments = _parser().parse_args(argv)
         arguments.is_process = argv is None

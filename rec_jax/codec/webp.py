@@ -4,7 +4,7 @@ import io
 import struct
 
 import numpy as np
-from PIL import Image
+from PIL import Image, WebPImagePlugin  # noqa: F401, without it Pillow loads all its plugins to save one
 
 from rec_jax.core.errors import CorruptFile
 

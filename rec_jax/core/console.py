@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sys
+from typing import NoReturn
 
 
 def say(line: str) -> None:
@@ -30,3 +31,9 @@ def flush_or_drop() -> None:
     except (OSError, ValueError):
         with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nothing:
             os.dup2(nothing.fileno(), sys.stdout.fileno())
+
+
+def end_process(code: int) -> NoReturn:
+    """Ends the process with what it has said; Python's own end takes apart what jax has loaded, for 0.3 s."""
+    flush_or_drop()
+    os._exit(code)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator
 from rec_jax.core.console import complain
 
 EXIT_CODE = 130  # 128 + SIGINT
+NOTHING_WRITTEN = "interrupted; nothing was written"
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ import pytest
 
 from rec_jax.codec.embedded import pack_embedded
 from tests.cli.fakes import IMAGE, FakeCodec
-from tests.cli.running import environment, fails, interrupted
+from tests.cli.running import environment, fails, interrupted, python
 
 
 def test_interrupt(folder, capsys, monkeypatch):
@@ -53,6 +53,37 @@ def test_ctrl_c_does_not_wait_for_threads_or_long_calls(folder, n_signals):
     """A call that never comes back to the interpreter, and a pool that waits for it, end within two seconds."""
     assert interrupted(SLOW.format(work=POOL, words=""), n_signals) == (130, "", LINE)
     assert sorted(os.listdir()) == ["in.png", "in.rec"]
+
+
+STARTING = """
+import sys, time
+
+class Slow:
+    def find_spec(self, name, *_):
+        if name == "numpy":
+            print("started", flush=True)
+            time.sleep(60)
+
+sys.meta_path.insert(0, Slow())
+from rec_jax.cli import main
+main()
+"""
+
+
+def test_ctrl_c_while_the_command_is_loaded_is_one_line(folder):
+    assert interrupted(STARTING) == (130, "", LINE)
+
+
+def test_a_process_ends_with_the_commands_code_and_line(folder):
+    for words, code, out, err in (
+        (["decompress", "in.rec", "out.png"], 1, "", "rec-jax: no shipped model "),
+        (["compress", "in.png", "out.rec"], 0, "out.rec: 12x8 colour, ", ""),
+    ):
+        done = python(
+            f"import sys; sys.argv = {['rec-jax', *words]}; import rec_jax.__main__ as m; m.main()", env=environment()
+        )
+        assert done.returncode == code and done.stdout.startswith(out) and done.stderr.startswith(err), done
+        assert (done.stdout + done.stderr).count("\n") == 1
 
 
 def test_nothing_of_a_killed_process_is_left(folder):

@@ -40,7 +40,7 @@ class _Beam(NamedTuple):
     step: jax.Array  # int32 []
     scores: jax.Array  # [B], less that of the best one; -inf where there is no path
     paths: Key  # [B]
-    came_from: jax.Array  # int32 [max_steps, B]: parent * M + candidate of each survivor of each step
+    came_from: jax.Array  # [max_steps, B]: parent * M + candidate of each survivor of each step, in its smallest type
 
 
 def search(
@@ -60,6 +60,7 @@ def search(
     group_of = group_of_dims(weights, n_steps, n_candidates, length, jnp)
     starts = jnp.searchsorted(group_of, jnp.arange(max_steps + 1), method="sort").astype(jnp.int32)
     linear, quadratic = _coefficients(target, length)
+    kept_as = jnp.uint16 if n_beams * n_candidates <= 1 << 16 else jnp.int32  # it is most of a search's memory
 
     def extend(beam: _Beam) -> _Beam:
         scores = _window_scores(key, linear, quadratic, starts, beam.step, length)
@@ -70,7 +71,7 @@ def search(
             step=beam.step + 1,
             scores=jnp.where(there, total[candidates, parents] - best, -jnp.inf),
             paths=child(at(beam.paths, parents), candidates.astype(jnp.uint32)),
-            came_from=beam.came_from.at[beam.step].set(parents * n_candidates + candidates),
+            came_from=beam.came_from.at[beam.step].set((parents * n_candidates + candidates).astype(kept_as)),
         )
         running = beam.step < n_steps  # the others wait for the longest block of the chunk
         keep = [jnp.where(running, new, old) for new, old in zip(found.paths, beam.paths, strict=True)]
@@ -80,7 +81,7 @@ def search(
         step=jnp.int32(0),
         scores=jnp.where(jnp.arange(n_beams) == 0, 0.0, -jnp.inf),
         paths=Key(*(jnp.broadcast_to(word, (n_beams,)) for word in first_path(key, jnp))),
-        came_from=jnp.zeros((max_steps, n_beams), jnp.int32),
+        came_from=jnp.zeros((max_steps, n_beams), kept_as),
     )
     longest = jax.lax.pmax(n_steps, BLOCKS)
     end = jax.lax.while_loop(lambda beam: beam.step < longest, extend, start)
@@ -230,7 +231,7 @@ def _trace_back(beam: _Beam, n_steps, n_candidates: int):
     def step_back(i, state):
         slot, indices = state
         step = n_steps - 1 - i
-        came_from = beam.came_from[step, slot]
+        came_from = beam.came_from[step, slot].astype(jnp.int32)
         return came_from // n_candidates, indices.at[step].set((came_from % n_candidates).astype(jnp.uint8))
 
     indices = jnp.zeros(beam.came_from.shape[0], jnp.uint8)
