@@ -36,7 +36,7 @@ def decode(blob: bytes, model: str | os.PathLike | None = None) -> np.ndarray:
 
     Raises CorruptFile, UnsupportedVersion or WrongModel; never returns other pixels.
     """
-    header, payload = container.unpack(bytes(blob))
+    header, payload = container.unpack(container.as_bytes(blob))
     if header.kind == container.EMBEDDED:
         return unpack_embedded(header, payload)
     return codec_of(header, model).decompress(blob)

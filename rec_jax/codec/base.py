@@ -73,7 +73,7 @@ class FileCodec(abc.ABC):
 
         Raises CorruptFile, UnsupportedVersion or WrongModel; never returns other pixels.
         """
-        header, payload = container.unpack(bytes(blob))
+        header, payload = container.unpack(container.as_bytes(blob))
         if header.kind == container.EMBEDDED:
             return unpack_embedded(header, payload)
         self.check_model(header)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from rec_jax.core.errors import CorruptFile, UnsupportedImage, UnsupportedVersion
+from rec_jax.core.errors import ConfigError, CorruptFile, UnsupportedImage, UnsupportedVersion
 
 FORMAT_VERSION = 2
 MAX_PIXELS = 2**28  # height * width of the largest picture
@@ -122,6 +122,15 @@ def pack_stored(image: np.ndarray) -> bytes:
     """A file of the pixels as they are: raw size and at most 18 bytes more."""
     pixels = np.ascontiguousarray(image).astype(image.dtype.newbyteorder(">"), copy=False).tobytes()
     return pack(image_header(image, EMBEDDED, STORED), pixels)
+
+
+def as_bytes(blob: Any) -> bytes:
+    """The bytes of whatever holds some: bytes, bytearray, memoryview, an array; ConfigError for anything else."""
+    try:
+        return bytes(memoryview(blob))
+    except TypeError:
+        given = type(blob).__name__
+        raise ConfigError(f"a {given} holds no bytes; give those of a .rec file, as Path.read_bytes does") from None
 
 
 def unpack(data: bytes) -> tuple[Header, bytes]:

@@ -92,7 +92,7 @@ class LosslessCodec(FileCodec):
 
         The same pixels as `decompress` gives, and the same errors; faster for many small pictures on a device.
         """
-        opened = (self._opened(bytes(blob)) for blob in blobs)
+        opened = (self._opened(container.as_bytes(blob)) for blob in blobs)
         for kind, same in itertools.groupby(opened, key=lambda file: file.batches_with):
             for batch in groups_of(same, batch_size if kind else 1):
                 yield from self._read_batch(batch) if kind else (self.decompress(file.blob) for file in batch)

@@ -104,7 +104,7 @@ class WholeCodec(FileCodec):
 
         The same pixels as `decompress` gives, and the same errors.
         """
-        opened = (container.unpack(bytes(blob)) for blob in blobs)
+        opened = (container.unpack(container.as_bytes(blob)) for blob in blobs)
         for kind, same in itertools.groupby(opened, key=lambda file: _header_kind(file[0])):
             if kind is None:
                 yield from itertools.starmap(unpack_embedded, same)

@@ -1,6 +1,7 @@
 """The container: layout, round trips, and that no damage gets through or costs memory."""
 
 import dataclasses
+import io
 import tracemalloc
 
 import numpy as np
@@ -8,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import rec_jax
 from rec_jax.codec import container
 from rec_jax.codec.container import EMBEDDED, LOSSLESS, Header
-from rec_jax.core.errors import CorruptFile, UnsupportedImage, UnsupportedVersion
+from rec_jax.core.errors import ConfigError, CorruptFile, UnsupportedImage, UnsupportedVersion
 from tests.fuzzing import n_examples
 
 GOLDEN_HEADER = Header(32, 32, False, 8, LOSSLESS, 0x21, 0xABCD, 0xDEADBEEF)
@@ -225,3 +227,12 @@ def test_the_pixel_checksum_does_not_depend_on_the_arrays_layout():
     image = random_image(8, 9, 3).astype(np.uint16) * 257
     for same in (image.astype(">u2"), image[::1], np.asfortranarray(image)):
         assert container.pixel_crc32(same) == container.pixel_crc32(image)
+
+
+def test_a_file_is_whatever_holds_its_bytes():
+    blob = bytes.fromhex(GOLDEN)
+    for same in (blob, bytearray(blob), memoryview(blob), np.frombuffer(blob, np.uint8)):
+        assert container.as_bytes(same) == blob
+    for other in ("a.rec", None, 5, [206, 82], io.BytesIO(blob)):
+        with pytest.raises(ConfigError, match=f"a {type(other).__name__} holds no bytes; give those of a .rec file"):
+            rec_jax.decode(other)

@@ -144,6 +144,9 @@ def test_multi_picture_jpeg(save):
     data[entry : entry + 4] = struct.pack("<L", 0x020002)  # multi-frame image: disparity
     path.write_bytes(data)
     refused(path, "2 frames or pages; save the one wanted")
+    pictures[1] = Image.fromarray(COLOUR[::-1].copy())  # no preview is as large
+    path = save(pictures[0], "two.jpg", format="MPO", save_all=True, append_images=pictures[1:])
+    refused(path, "2 frames or pages; save the one wanted")
 
 
 def test_gif_frame_smaller_than_the_picture(save):

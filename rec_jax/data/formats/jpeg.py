@@ -35,7 +35,7 @@ def inspect(data: bytes) -> Found:
         elif not (0xE1 <= marker <= 0xEF or marker == 0xFE) or (marker == 0xEE and body.startswith(b"Adobe")):
             kept.append(whole)  # the heading of JFIF and that of Adobe say how colours are coded
         end = after
-    _check_alone(data[end:], index)
+    _check_alone(data, end, index, size)
     orientation, colour = inspect_exif(exif)
     return Found(size, b"".join(kept), orientation=orientation, colour="an ICC profile" if icc else colour)
 
@@ -66,12 +66,26 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes, bytes, int]]:
         yield 0, b"", data[position:], len(data)
 
 
-def _check_alone(rest: bytes, index: bytes) -> None:
-    """Other pictures behind the first one are refused unless the index says that they are previews or gain maps."""
+def _check_alone(data: bytes, end: int, index: bytes, size: tuple[int, int]) -> None:
+    """Other pictures behind the first one are refused unless the index says that they are previews or gain maps.
+
+    Those are of the class 'undefined', and so is what Pillow appends; smaller than the picture, they are beside it.
+    """
     directory = first_directory(index)
     order, entries = (directory.order, directory.content(_INDEX)[1]) if directory else ("<", b"")
-    kinds = [struct.unpack_from(order + "I", entries, i)[0] for i in range(0, len(entries) - 15, 16)]
-    if any(kind >> 16 & 0xFF == _VIEWS for kind in kinds):
-        raise UnsupportedImage(several(len(kinds)))
-    if not kinds and rest.startswith(b"\xff\xd8\xff"):
+    others = [struct.unpack_from(order + "III", entries, i) for i in range(0, len(entries) - 15, 16)]
+    for kind, n_bytes, offset in others:
+        start = data.find(index) + offset
+        undefined = offset and not kind >> 16 & 0xFF
+        if kind >> 16 & 0xFF == _VIEWS or (undefined and _size(data[start : start + n_bytes]) == size):
+            raise UnsupportedImage(several(len(others)))
+    if not others and data.startswith(b"\xff\xd8\xff", end):
         raise UnsupportedImage(several("several", "pictures"))
+
+
+def _size(data: bytes) -> tuple[int, int] | None:
+    """(width, height) of a JPEG, None if there is none."""
+    if not data.startswith(b"\xff\xd8"):
+        return None
+    frames = (body for marker, body, *_ in _segments(data) if marker in _FRAMES and len(body) >= 5)
+    return next((struct.unpack(">xHH", body[:5])[::-1] for body in frames), None)
