@@ -23,11 +23,9 @@ from rec_jax.codec import open_package
 from rec_jax.codec.bits_back import BIN_BITS, POSTERIOR_BITS, BitsBackCodec
 from rec_jax.core.compilation import enable_compilation_cache
 from rec_jax.core.errors import RecError
-from rec_jax.core.estimates import ratio
+from rec_jax.core.estimates import Estimate, ratio
 from rec_jax.core.messages import one_line
 from rec_jax.core.rows import arrays_digest, files_digest, program_key
-
-_WITH_ERRORS = ("elbo", "net", "single_random", "initial")  # whose mean over the images has a standard error
 
 
 class Chain(NamedTuple):
@@ -61,9 +59,9 @@ class Chain(NamedTuple):
         bpd = means["bpd"] | {"whole chain": one["chain_bits"] / sum(r["n_dims"] for r in rows)}
         over = ratio([r["net_bits"] - r["elbo_bits"] for r in rows], [r["elbo_bits"] for r in rows]).text(2, 100)
         lines = [f"{len(rows)} images of {one['n_dims']} dims, every message decoded exactly; bits per dimension:"]
-        errors = {name: ratio([r[f"{name}_bits"] for r in rows], [r["n_dims"] for r in rows]) for name in _WITH_ERRORS}
         texts = {name: "not run" if rate is None else f"{rate:.4f}" for name, rate in bpd.items()}
-        lines += [f"{name} {text}" for name, text in (texts | {n: e.text(4) for n, e in errors.items()}).items()]
+        texts |= {name: Estimate(bpd[name], error).text(4) for name, error in means["bpd_error"].items()}
+        lines += [f"{name} {text}" for name, text in texts.items()]
         return "\n".join(
             [
                 *lines,

@@ -23,6 +23,7 @@ import numpy as np
 import rec_jax
 from rec_jax.codec.image_io import read_image, write_png
 from rec_jax.core.errors import RecError
+from rec_jax.core.estimates import mean
 from rec_jax.data import make_source
 
 _N_ALONE = 10  # pictures that get a process each; more take long and say the same
@@ -65,15 +66,17 @@ def write_pictures(source, n: int, folder: Path) -> dict[str, np.ndarray]:
 def measure_speed(images: dict[str, np.ndarray], folder: Path, jobs: list[str]) -> bool:
     """Prints seconds a picture; whether all came back."""
     n, some = len(images), list(images)[:_N_ALONE]
-    alone_s, alone_cpu_s = _timed([["compress", f"in/{name}.png", f"{name}.rec"] for name in some], folder)
+    alone = [_timed([["compress", f"in/{name}.png", f"{name}.rec"]], folder) for name in some]
     whole_s, whole_cpu_s = _timed([["compress", "in", "-o", "out", *jobs]], folder)
     back_s, back_cpu_s = _timed([["decompress", "out", "-o", "back", *jobs]], folder)
-    alone_s, alone_cpu_s = alone_s / len(some), alone_cpu_s / len(some)
+    alone_s, alone_cpu_s = (mean(seconds) for seconds in zip(*alone, strict=True))
     same = all((folder / f"{name}.rec").read_bytes() == (folder / f"out/{name}.rec").read_bytes() for name in some)
     exact = all(np.array_equal(read_image(folder / f"back/{name}.png"), image) for name, image in images.items())
-    print(f"one process each: {alone_s:.3f} s a picture ({alone_cpu_s:.3f} s of processor), the first {len(some)}")
+    words = f"{alone_s.text(3)} s a picture ({alone_cpu_s.text(3)} s of processor)"
+    print(f"one process each: {words}, the first {len(some)}; ±: one standard error")
     print(f"one command: {whole_s:.1f} s for {n}, {whole_s / n:.4f} s a picture ({whole_cpu_s / n:.4f} s of processor)")
-    print(f"ratio: {alone_s * n / whole_s:.1f} in time, {alone_cpu_s * n / whole_cpu_s:.1f} in processor time")
+    ratios = alone_s.text(1, n / whole_s), alone_cpu_s.text(1, n / whole_cpu_s)
+    print(f"ratio: {ratios[0]} in time, {ratios[1]} in processor time")
     print(f"back: {back_s:.1f} s, {back_s / n:.4f} s a picture ({back_cpu_s / n:.4f} s of processor)")
     print(f"all exact: {exact}; the files of single processes are the same: {same}")
     return exact and same

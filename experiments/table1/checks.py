@@ -8,6 +8,7 @@ import numpy as np
 
 from experiments.table1.cells import Cell
 from rec_jax.codec.container import LOSSLESS
+from rec_jax.core.estimates import Estimate, ratio
 from rec_jax.core.units import bits_to_nats
 
 MAX_CODER_LOSS = 0.12  # of KL, of our best coder
@@ -61,11 +62,12 @@ def _loss_checks(losses: Sequence[dict[str, Any]]) -> Iterator[Check]:
             continue
         name = subject(*(loss[field] for field in ("column", "stand_in", "data", "model", "crop")))
         value, n_coded = loss["coder_loss"], loss["n_images"] - loss["n_stored"]
+        words = Estimate(value, loss["coder_loss_error"]).text(1, 100)
         complete = loss["n_images"] == loss["n_images_wanted"]
         holds = value <= MAX_CODER_LOSS
         yield Check(
             f"coder loss, in % of KL; {name}",
-            f"{100 * value:.1f}% ({n_coded} images; {loss['n_stored']} stored ones left out)",
+            f"{words}% ({n_coded} images; {loss['n_stored']} stored ones left out)",
             f"at most {100 * MAX_CODER_LOSS:.0f}%",
             holds if complete or not holds else None,
         )
@@ -87,14 +89,14 @@ def _same_task(a: Cell, b: Cell) -> bool:
 
 
 def _over_elbo(chain: Cell, rows: Rows) -> Check:
-    value = sum(row["net_bits"] for row in rows) / sum(row["elbo_bits"] for row in rows) - 1.0
+    over = ratio([row["net_bits"] - row["elbo_bits"] for row in rows], [row["elbo_bits"] for row in rows])
     required = f"at most +{100 * MAX_OVER_ELBO:.0f}% over at least {MIN_CHAIN_IMAGES} images"
     n_chain = min(row["chain_images"] for row in rows)
     return Check(
         f"HiLLoC's chains over the ELBO; {_subject(chain)}",
-        f"{100 * value:+.2f}%, chains of {n_chain} images",
+        f"{over.text(2, 100)}%, chains of {n_chain} images",
         required,
-        _verdict(value <= MAX_OVER_ELBO, (chain, rows)) if n_chain >= MIN_CHAIN_IMAGES else None,
+        _verdict(over.value <= MAX_OVER_ELBO, (chain, rows)) if n_chain >= MIN_CHAIN_IMAGES else None,
     )
 
 
@@ -108,14 +110,14 @@ def _against_chain(chain: tuple[Cell, Rows], rec: tuple[Cell, Rows]) -> Iterator
     coded = [(ours, other) for ours, other in pairs if ours["kind"] == LOSSLESS]
     if not coded:
         return
-    over_bits = sum(8 * ours["file_bytes"] - other["net_bits"] for ours, other in coded)
-    kl_bits = sum(ours["kl_bpd"] * ours["n_dims"] for ours, _ in coded)
+    over_bits = [8 * ours["file_bytes"] - other["net_bits"] for ours, other in coded]
+    over = ratio(over_bits, [ours["kl_bpd"] * ours["n_dims"] for ours, _ in coded])
     tiles = ", HiLLoC's at once and ours in tiles" if chain[0].crop else ""
     yield Check(
         f"our file over HiLLoC's asymptotic rate, in % of KL; {_subject(chain[0])}{tiles}",
-        f"{100 * over_bits / kl_bits:.1f}% ({len(coded)} images; {len(pairs) - len(coded)} stored ones left out)",
+        f"{over.text(1, 100)}% ({len(coded)} images; {len(pairs) - len(coded)} stored ones left out)",
         f"at most {100 * MAX_OVER_CHAIN:.0f}%",
-        _verdict(over_bits <= MAX_OVER_CHAIN * kl_bits, chain, rec),
+        _verdict(over.value <= MAX_OVER_CHAIN, chain, rec),
     )
 
 

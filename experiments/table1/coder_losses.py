@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import numpy as np
+
 from experiments.table1.cells import Cell
-from rec_jax.core.units import bits_to_bpd
+from rec_jax.core.estimates import ratio
 from rec_jax.evaluate.summary import summarise
 
 CODERS = ("irec", "rec")  # the rows whose files are ours
@@ -27,6 +29,7 @@ def _loss(cell: Cell, rows: list[dict[str, Any]], published: dict[str, Any]) -> 
         "n_images_wanted": cell.n_images,
         "n_stored": summary.n_stored,
         "bpd": summary.rates_bpd,
+        "bpd_error": summary.errors_bpd,
         "coder_loss": summary.coder_loss,
         "coder_loss_error": summary.coder_loss_error,
         "over_elbo": summary.over_elbo,
@@ -50,24 +53,27 @@ def bits_back_details(measured: dict[Cell, list[dict[str, Any]]]) -> list[dict[s
 
 
 def bits_back_means(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """{'bpd': {...}, 'n_jxl': files that a start of JPEG XL takes}; bits per dimension, mean over the images.
+    """{'bpd': {...}, 'bpd_error': {...}, 'n_jxl': files that a start of JPEG XL takes}; bits per dimension.
+
+    Means over the images with their standard errors.
 
     single_random: a message with one image, its random start included; initial: that start.
     single_jxl: a message with one image and the JPEG XL files of others that start it, jxl of them the files;
     on_jxl: what of it is more than those; collection: the message per image in it. None without JPEG XL.
     """
-    n_dims = sum(row["n_dims"] for row in rows)
+    n_dims = [row["n_dims"] for row in rows]
     names = dict(elbo="elbo_bits", net="net_bits", single_random="single_random_bits", initial="initial_bits")
-    bits = {name: sum(row[field] for row in rows) for name, field in names.items()}
+    bits = {name: np.array([row[field] for row in rows], float) for name, field in names.items()}
     on_files = [row for row in rows if row["n_jxl"]]
     if len(on_files) == len(rows):
-        bits["single_jxl"] = sum(row["single_jxl_bits"] for row in rows)
-        bits["jxl"] = sum(row["jxl_bits"] for row in rows)
+        bits |= {name: np.array([row[f"{name}_bits"] for row in rows], float) for name in ("single_jxl", "jxl")}
         bits["on_jxl"] = bits["single_jxl"] - bits["jxl"]
-        bits["collection"] = sum(row["single_jxl_bits"] / (row["n_jxl"] + 1) for row in rows)
+        bits["collection"] = bits["single_jxl"] / [row["n_jxl"] + 1 for row in rows]
     bpd = dict.fromkeys(("single_jxl", "jxl", "on_jxl", "collection"))
+    rates = {name: ratio(of_images, n_dims) for name, of_images in bits.items()}
     return {
-        "bpd": bpd | {name: bits_to_bpd(n, n_dims) for name, n in bits.items()},
+        "bpd": bpd | {name: rate.value for name, rate in rates.items()},
+        "bpd_error": {name: rate.error for name, rate in rates.items()},
         "n_jxl": sum(row["n_jxl"] for row in on_files) / len(on_files) if on_files else None,
     }
 

@@ -8,8 +8,8 @@ from rec_jax.core.estimates import Estimate
 
 STAND_IN_MARK = "ˢ"
 _LEGEND = (
-    "**Bold**: measured here, over the first n images. *Italics*: published. Brackets beside a rate: over a long chain "
-    "of images, not a single one."
+    "**Bold**: measured here, over the first n images, ± one standard error. *Italics*: published. Brackets beside a "
+    "rate: over a long chain of images, not a single one."
 )
 
 TILES_NOTE = (
@@ -51,10 +51,10 @@ def main_lines(table: dict[str, Any]) -> list[list[str]]:
 
 def measured_words(cell: dict[str, Any]) -> str:
     """Every measured number of a cell, marked if it is of a stand-in, with what must stand beside it; or 'not run'."""
-    numbers = [
-        f"**{rate_words(m['bpd'])}{STAND_IN_MARK * bool(m['stand_in'])}** ({', '.join(_number_notes(m))})"
-        for m in cell["measured"]
-    ]
+    numbers = []
+    for m in cell["measured"]:
+        rate = rate_words(m["bpd"], m["bpd_error"])
+        numbers.append(f"**{rate}{STAND_IN_MARK * bool(m['stand_in'])}** ({', '.join(_number_notes(m))})")
     return "<br>".join(numbers) or "not run"
 
 
@@ -66,7 +66,7 @@ def _number_notes(measured: dict[str, Any]) -> list[str]:
         *([measured["model"]] if measured["model"] else []),
         *([f"{measured['crop']}x{measured['crop']} crops"] if measured["crop"] else []),
         f"n={n_images:,}" if n_images == wanted else f"partial: n={n_images:,} of {wanted:,}",
-        *([f"{rate_words(same['bpd'])} on the first {same['n_images']}"] if same else []),
+        *([f"{rate_words(same['bpd'], same['bpd_error'])} on the first {same['n_images']}"] if same else []),
     ]
 
 
@@ -75,10 +75,18 @@ def published_words(cell: dict[str, Any]) -> str:
     return f"*{rate_words(cell['published'])}*" if cell["published"] else "–"
 
 
-def rate_words(bpd: dict[str, float]) -> str:
-    """'24.51 (3.56)': the single image's rate, or the bound, and the asymptotic rate where there is one."""
-    first = f"{bpd.get('single', bpd.get('bound')):.2f}"
-    return f"{first} ({bpd['asymptotic']:.2f})" if "asymptotic" in bpd else first
+def rate_words(bpd: dict[str, float], errors: dict[str, float | None] | None = None) -> str:
+    """'24.51 ± 0.02 (3.56 ± 0.01)': the single image's rate, or the bound, and the asymptotic one where there is one.
+
+    errors: standard errors; a published rate, and one of a single image, has none.
+    """
+
+    def words(name: str) -> str:
+        error = errors and errors[name]
+        return f"{bpd[name]:.2f}" if error is None else f"{bpd[name]:.2f} ± {error:.2f}"
+
+    first = words("single" if "single" in bpd else "bound")
+    return f"{first} ({words('asymptotic')})" if "asymptotic" in bpd else first
 
 
 def legend(table: dict[str, Any]) -> str:
@@ -109,7 +117,7 @@ def loss_lines(table: dict[str, Any]) -> list[list[str]]:
     head = ["coder", "images", "n", "ELBO", "KL", "file", "over the ELBO", "the paper's iREC", "stored"]
     lines = [[*head, "coder loss, of those not stored"]]
     for loss in table["coder_losses"]:
-        rates = [f"{loss['bpd'][rate]:.3f}" for rate in ("elbo", "kl", "file")]
+        rates = [Estimate(loss["bpd"][rate], loss["bpd_error"][rate]).text(3) for rate in ("elbo", "kl", "file")]
         value = "–"
         if loss["coder_loss"] is not None:
             value = f"{Estimate(loss['coder_loss'], loss['coder_loss_error']).text(1, 100)} % of KL"
@@ -126,10 +134,10 @@ def bits_back_lines(table: dict[str, Any]) -> list[list[str]]:
     head += ["one image, start of JPEG XL files", "files it takes", "more than those files", "per image in the message"]
     lines = [head]
     for entry in table["bits_back"]:
-        words = [named(entry), str(entry["n_images"]), *(_rate(entry["bpd"][name]) for name in ("elbo", "net"))]
-        words += [str(entry["chain_images"]), *(_rate(entry["bpd"][name]) for name in ("single_random", "initial"))]
-        words += [_rate(value) for value in (entry["bpd"]["single_jxl"], entry["n_jxl"])]
-        lines.append([*words, _rate(entry["bpd"]["on_jxl"]), _rate(entry["bpd"]["collection"])])
+        rates = {name: _rate(bpd, entry["bpd_error"].get(name)) for name, bpd in entry["bpd"].items()}
+        words = [named(entry), str(entry["n_images"]), rates["elbo"], rates["net"], str(entry["chain_images"])]
+        words += [rates["single_random"], rates["initial"], rates["single_jxl"], _rate(entry["n_jxl"], None)]
+        lines.append([*words, rates["on_jxl"], rates["collection"]])
     return lines
 
 
@@ -148,7 +156,7 @@ def source_lines(table: dict[str, Any]) -> list[list[str]]:
     for row in table["rows"]:
         for column, cell in row["cells"].items():
             for m in cell["measured"]:
-                name = f"{row['title']}; {named({**m, 'column': column})}: {rate_words(m['bpd'])}"
+                name = f"{row['title']}; {named({**m, 'column': column})}: {rate_words(m['bpd'], m['bpd_error'])}"
                 origin = [f"first {m['n_images']}", m["made_by"], f"`{m['command']}`"]
                 lines.append([name, *origin, ", ".join(m["git"]), ", ".join(m["device"]), " to ".join(m["date"])])
     return lines
@@ -164,8 +172,10 @@ def plain_table(lines: list[list[str]]) -> str:
     return "\n".join([_line(lines[0]), _line(["---"] * len(lines[0])), *map(_line, lines[1:])])
 
 
-def _rate(value: float | None) -> str:
-    return "not run" if value is None else f"{value:.3f}"
+def _rate(value: float | None, error: float | None) -> str:
+    if value is None:
+        return "not run"
+    return f"{value:.3f}" if error is None else f"{value:.3f} ± {error:.3f}"
 
 
 def _not_run(table: dict[str, Any]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from experiments.table1.coder_losses import bits_back_details, coder_losses
 from experiments.table1.columns import TITLES
 from experiments.table1.rows import Row
 from experiments.table1.run import Plan
+from rec_jax.core.estimates import ratio
 from rec_jax.core.files import read_bytes
 
 PUBLISHED = Path(__file__).resolve().parents[1] / "reference" / "table1.json"
@@ -70,8 +71,8 @@ def _cell(row: Row, column: str, plan: Plan, measured: dict[Cell, list], known: 
 def _measured(row: Row, cell: Cell, rows: list[dict[str, Any]], command: str, n_learned: int) -> dict[str, Any]:
     compared = rows[:n_learned] if 0 < n_learned < len(rows) else []
     return {
-        "bpd": row.method.rates(rows),
-        "of_learned_images": {"n_images": n_learned, "bpd": row.method.rates(compared)} if compared else None,
+        **_rates(row, rows),
+        "of_learned_images": {"n_images": n_learned, **_rates(row, compared)} if compared else None,
         "data": cell.data,
         "stand_in": cell.stand_in,
         "model": cell.model,
@@ -84,6 +85,15 @@ def _measured(row: Row, cell: Cell, rows: list[dict[str, Any]], command: str, n_
         **{name: sorted({str(r[name]) for r in rows if name in r}) for name in ("git", "device", "python", "jax")},
         "date": [min(r["date"] for r in rows), max(r["date"] for r in rows)],
     }
+
+
+def _rates(row: Row, rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, float | None]]:
+    """A method's means over images and their standard errors."""
+    n_dims = [r["n_dims"] for r in rows]
+    alone = [row.method.image_rate(r) * r["n_dims"] for r in rows]
+    values = row.method.rates(rows)
+    bits = {name: [r["net_bits"] for r in rows] if name == "asymptotic" else alone for name in values}
+    return {"bpd": values, "bpd_error": {name: ratio(of_images, n_dims).error for name, of_images in bits.items()}}
 
 
 def _images(column: str, rows: Sequence[Row], measured: dict[Cell, list]) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """Means and ratios of measurements with their standard errors."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -30,6 +30,18 @@ def ratio(numerators: Sequence[float] | np.ndarray, denominators: Sequence[float
     if n < 2:
         return Estimate(value, None)
     return Estimate(value, _jackknife_error((above.sum() - above) / (below.sum() - below)))
+
+
+def mean(values: Sequence[float] | np.ndarray) -> Estimate:
+    """Of values that count alike."""
+    return ratio(values, np.ones(len(values)))
+
+
+def with_error(name: str, estimate: Estimate) -> Iterator[tuple[str, float]]:
+    """(name, value) and, where there is one, (name_error, standard error), as rows of metrics have them."""
+    yield name, estimate.value
+    if estimate.error is not None:
+        yield f"{name}_error", estimate.error
 
 
 def jackknife(statistic: Callable[[list[Case]], float], cases: Sequence[Case]) -> Estimate:

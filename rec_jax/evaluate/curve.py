@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from rec_jax.core.estimates import mean, with_error
 from rec_jax.core.prng import evaluate_key
 from rec_jax.evaluate.pictures import grid
 from rec_jax.models.base import LossyModel, QuantisedModel
@@ -31,8 +32,9 @@ def _terms(model: LossyModel | QuantisedModel, params: Any, images: jax.Array, q
 def curve_evaluator(model: LossyModel | QuantisedModel, images: np.ndarray, seed: int):
     """For the training loop: (step, params) -> named numbers and pictures, over fixed images [N, H, W, 3].
 
-    Means over the images, of exact posterior samples or of rounded latents: test/bpp_q10 and test/psnr_db_q10 of
-    quality 10, and so on; and every image over what is left of it at those qualities.
+    Means over the images with their standard errors (NAME_error), of exact posterior samples or of rounded latents:
+    test/bpp_q10 and test/psnr_db_q10 of quality 10, and so on; and every image over what is left of it at those
+    qualities.
     """
 
     def evaluate(step: int, params: Any):
@@ -41,10 +43,10 @@ def curve_evaluator(model: LossyModel | QuantisedModel, images: np.ndarray, seed
         for quality in QUALITIES:
             rate, pictures = map(np.asarray, _terms(model, params, images, float(quality), evaluate_key(seed, 0)))
             errors = (pictures.astype(float) - images) ** 2
-            yield f"test/bpp_q{quality}", float(rate.sum(1).mean())
-            yield f"test/psnr_db_q{quality}", float(np.mean(10 * np.log10(255**2 / errors.mean((1, 2, 3)))))
-            for group, bpp in zip(model.groups, rate.mean(0), strict=True):
-                yield f"test/bpp_stride_{group.stride}_q{quality}", float(bpp)
+            yield from with_error(f"test/bpp_q{quality}", mean(rate.sum(1)))
+            yield from with_error(f"test/psnr_db_q{quality}", mean(10 * np.log10(255**2 / errors.mean((1, 2, 3)))))
+            for group, bpp in zip(model.groups, rate.T, strict=True):
+                yield from with_error(f"test/bpp_stride_{group.stride}_q{quality}", mean(bpp))
             rows.append(pictures)
         yield "reconstructions", grid(np.concatenate(rows, axis=1))
 

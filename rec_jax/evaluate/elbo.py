@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rec_jax.core.estimates import ratio
+from rec_jax.core.estimates import ratio, with_error
 from rec_jax.core.prng import child_key, evaluate_key
 from rec_jax.core.units import nats_to_bits
 from rec_jax.models.base import LatentModel
@@ -75,13 +75,10 @@ def elbo_evaluator(model: LatentModel, images: np.ndarray, seed: int, batch_size
         del step
         elbo = image_elbo(model, params, images, range(len(images)), seed, batch_size)
         n_dims = np.full(len(images), images[0].size)
-        for name, bits in (("elbo", elbo.elbo_bits), ("kl", elbo.kl_bits)):
-            value, error = ratio(bits, n_dims)
-            yield f"test/{name}_bpd", value
-            if error is not None:
-                yield f"test/{name}_bpd_error", error
+        yield from with_error("test/elbo_bpd", ratio(elbo.elbo_bits, n_dims))
+        yield from with_error("test/kl_bpd", ratio(elbo.kl_bits, n_dims))
         if len(model.groups) > 1:
-            for group, kl_bits in zip(model.groups, elbo.group_kl_bits.mean(0), strict=True):
-                yield f"test/kl_bpd_stride_{group.stride}", float(kl_bits) / n_dims[0]
+            for group, kl_bits in zip(model.groups, elbo.group_kl_bits.T, strict=True):
+                yield from with_error(f"test/kl_bpd_stride_{group.stride}", ratio(kl_bits, n_dims))
 
     return evaluate

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rec_jax.codec.container import LOSSLESS
-from rec_jax.core.estimates import Estimate, ratio
+from rec_jax.core.estimates import Estimate, mean, ratio
 from rec_jax.core.files import write_bytes_atomic
 
 RATES = ("elbo", "kl", "ideal_residual", "index", "side", "pixel", "header", "file")
@@ -27,6 +27,12 @@ class Summary(NamedTuple):
     encode_s: float  # per image
     decode_s: float
     n_stored: int  # images that took stored mode
+    encode_s_error: float | None = None
+    decode_s_error: float | None = None
+
+    def rate(self, name: str) -> Estimate:
+        """One of RATES with its error."""
+        return Estimate(self.rates_bpd[name], self.errors_bpd[name])
 
 
 def summarise(rows: Sequence[dict[str, Any]]) -> Summary:
@@ -35,6 +41,7 @@ def summarise(rows: Sequence[dict[str, Any]]) -> Summary:
     bits = {name: _bits(rows, name) for name in RATES}
     rates = {name: ratio(value, _dims(rows)) for name, value in bits.items()}
     loss, over = _coder_loss(coded), ratio(bits["file"] - bits["elbo"], bits["elbo"])
+    encode, decode = (mean([row[name] for row in rows]) for name in ("encode_s", "decode_s"))
     return Summary(
         n_images=len(rows),
         rates_bpd={name: rate.value for name, rate in rates.items()},
@@ -43,9 +50,11 @@ def summarise(rows: Sequence[dict[str, Any]]) -> Summary:
         coder_loss_error=loss and loss.error,
         over_elbo=over.value,
         over_elbo_error=over.error,
-        encode_s=float(np.mean([row["encode_s"] for row in rows])),
-        decode_s=float(np.mean([row["decode_s"] for row in rows])),
+        encode_s=encode.value,
+        decode_s=decode.value,
         n_stored=len(rows) - len(coded),
+        encode_s_error=encode.error,
+        decode_s_error=decode.error,
     )
 
 
@@ -66,16 +75,17 @@ def _coder_loss(rows: Sequence[dict[str, Any]]) -> Estimate | None:
 
 def format_summary(summary: Summary) -> str:
     """The lines that `launch.py --mode=evaluate` prints."""
-    rates = {name: Estimate(rate, summary.errors_bpd[name]) for name, rate in summary.rates_bpd.items()}
     loss = "not run"
     if summary.coder_loss is not None:
         loss = f"{Estimate(summary.coder_loss, summary.coder_loss_error).text(1, 100)} % of KL"
     over = Estimate(summary.over_elbo, summary.over_elbo_error)
+    encode = Estimate(summary.encode_s, summary.encode_s_error)
+    decode = Estimate(summary.decode_s, summary.decode_s_error)
     lines = [
         f"{summary.n_images} images, every file written, read back and decoded to the exact pixels",
-        "bits per dimension: " + ", ".join(f"{name.replace('_', ' ')} {rates[name].text(4)}" for name in RATES),
+        "bits per dimension: " + ", ".join(f"{name.replace('_', ' ')} {summary.rate(name).text(4)}" for name in RATES),
         f"coder loss {loss}, file {over.text(1, 100)} % over the ELBO",
-        f"{summary.encode_s:.3f} s to encode, {summary.decode_s:.3f} s to decode an image",
+        f"{encode.text(3)} s to encode, {decode.text(3)} s to decode an image",
     ]
     if summary.n_images > 1:
         lines.insert(3, "±: one standard error over the images, by the jackknife")

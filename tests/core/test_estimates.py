@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rec_jax.core.estimates import jackknife, ratio
+from rec_jax.core.estimates import jackknife, mean, ratio, with_error
 
 
 def test_of_equal_weights_it_is_the_standard_error_of_the_mean():
@@ -34,3 +34,8 @@ def test_the_jackknife_of_a_mean_is_its_standard_error():
     assert found.value == pytest.approx(np.mean(values))
     assert found.error == pytest.approx(np.std(values, ddof=1) / np.sqrt(30))
     assert jackknife(sum, [2.0]) == (2.0, None)
+
+
+def test_a_mean_is_named_with_its_error_if_it_has_one():
+    assert dict(with_error("x", mean([1.0, 3.0]))) == {"x": 2.0, "x_error": pytest.approx(1.0)}
+    assert dict(with_error("x", mean([1.0]))) == {"x": 1.0}

@@ -84,6 +84,9 @@ def test_the_summary_is_the_sums(measured, tmp_path):
     assert summary.coder_loss == pytest.approx(loss_bpd / coded["kl_bpd"])  # the stored image has no coder to judge
     assert summarise(rows[1:]).coder_loss is None and "coder loss not run" in format_summary(summarise(rows[1:]))
     text = format_summary(summary)
+    encode_s = [row["encode_s"] for row in rows]
+    assert summary.encode_s_error == pytest.approx(abs(encode_s[0] - encode_s[1]) / 2)
+    assert f"{summary.encode_s:.3f} ± {summary.encode_s_error:.3f} s to encode" in text
     assert f"file {rates['file']:.4f} ± {summary.errors_bpd['file']:.4f}" in text
     assert f"coder loss {100 * summary.coder_loss:.1f} (n=1, no error) % of KL" in text
     assert "2 images" in text and "1 images took stored mode" in text and f"{rates['file']:.4f}" in text
@@ -118,7 +121,7 @@ def test_the_training_loop_gets_named_numbers(tiny):
         elbo_evaluator(tiny.package.model, np.stack(IMAGES), seed=0, batch_size=3)(10, tiny.package.float_params)
     )
     means = {f"test/{name}_bpd{of}" for name in ("elbo", "kl") for of in ("", "_error")}
-    assert set(values) == means | {"test/kl_bpd_stride_4", "test/kl_bpd_stride_2"}
+    assert set(values) == means | {f"test/kl_bpd_stride_{n}{of}" for n in (4, 2) for of in ("", "_error")}
     assert values["test/elbo_bpd"] > values["test/kl_bpd"] > values["test/kl_bpd_stride_4"] > 0
     levels = values["test/kl_bpd_stride_4"] + values["test/kl_bpd_stride_2"]
     assert values["test/kl_bpd"] == pytest.approx(levels, rel=1e-5)

@@ -212,7 +212,8 @@ def test_a_failing_cell_is_told_and_does_not_stop_the_others(tmp_path, capsys):
     bad, good = (row["cells"]["cifar10"] for row in table["rows"])
     assert not bad["measured"] and bad["not_run"] == "failed: the disk is full"
     assert good["measured"][0]["bpd"] == {"single": 1.0}
-    assert "| Good | **1.00ˢ** (n=5) | – |" in main_table(table)
+    assert good["measured"][0]["bpd_error"] == {"single": 0.0}
+    assert "| Good | **1.00 ± 0.00ˢ** (n=5) | – |" in main_table(table)
 
 
 def run_one(plan, method, workdir):

@@ -50,11 +50,13 @@ def test_files_are_compared_with_bits_back_image_by_image():
     (added,) = by_words("adds to JPEG XL files")
     assert added["holds"] is None and added["measured"] == "smaller on 0 of 2"  # 3120, 3200 and twice 9000 - 5900 bits
     (asymptotic,) = by_words("asymptotic rate")
-    assert asymptotic["measured"].startswith("9.0%") and asymptotic["holds"]  # (3120 + 3200 - 3060 - 3080) / 2000
+    assert asymptotic["measured"].startswith("9.0 ± 3.0%") and asymptotic["holds"]  # (3120 + 3200 - 3060 - 3080) / 2000
     over = {check["measured"]: check["holds"] for check in by_words("chains over the ELBO")}
-    assert over == {"+2.33%, chains of 100 images": False, "+0.33%, chains of 100 images": True}
+    assert over == {"2.33 ± 0.33%, chains of 100 images": False, "0.33 ± 0.00%, chains of 100 images": True}
     (loss,) = by_words("coder loss")
-    assert loss["measured"].startswith("14.4% (2 images; 0 stored") and loss["holds"] is False  # (3.16 - 0.016 - 3) / 1
+    assert (
+        loss["measured"].startswith("14.4 ± 4.0% (2 images; 0 stored") and loss["holds"] is False
+    )  # (3.16 - 0.016 - 3) / 1
     (time,) = by_words("encoding")
     assert time["measured"].startswith("0.144 ms per nat") and time["holds"]  # 0.1 s, 1000 bits
     (memory,) = by_words("peak memory")
@@ -68,7 +70,7 @@ def test_stored_images_are_no_part_of_what_the_coder_loses():
         cell("hilloc"): [chain_row(0, 3060, 3500), chain_row(1, 3080, 9000)],
     }
     (asymptotic,) = checks_of(measured)("asymptotic rate")
-    assert asymptotic["measured"].startswith("6.0% (1 images; 1 stored")  # (3120 - 3060) / 1000
+    assert asymptotic["measured"].startswith("6.0 (n=1, no error)% (1 images; 1 stored")  # (3120 - 3060) / 1000
     measured = {cell("rec"): [stored], cell("hilloc"): [chain_row(1, 3080, 9000)]}
     assert not checks_of(measured)("asymptotic rate")
 
