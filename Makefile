@@ -16,8 +16,9 @@ demo: $(STAMP)
 
 venv: $(STAMP)
 
+# Bytecode is kept, whatever the environment says: the tests start some hundred processes.
 test: lint
-	$(RUN) -m pytest -n 2 --dist loadfile -q
+	PYTHONDONTWRITEBYTECODE= $(RUN) -m pytest -n 2 --dist loadfile -q
 
 bench: $(STAMP)
 	$(RUN) -m experiments.bench

@@ -16,6 +16,8 @@ from rec_jax.models.base import CurveModel
 from rec_jax.models.init import init_params
 from rec_jax.train.parallel import is_main_process
 
+_init = jax.jit(init_params, static_argnums=0)  # traced once a model
+
 
 def announce(config: ConfigDict, workdir: str | Path, images: np.ndarray, last_step: int | None) -> None:
     """Says on stderr what is trained on what, and from which step."""
@@ -37,5 +39,5 @@ def _n_parameters(config: ConfigDict) -> int:
         params = model.start(np.zeros((1, model.stride, model.stride, 3)))
         return sum(leaf.size for leaf in jax.tree.leaves(params))
     image = jax.ShapeDtypeStruct((1, model.stride, model.stride, 3), jnp.uint8)
-    shapes = jax.eval_shape(partial(init_params, model), jax.eval_shape(lambda: init_key(0)), image)
+    shapes = jax.eval_shape(partial(_init, model), jax.eval_shape(lambda: init_key(0)), image)
     return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(shapes))

@@ -63,10 +63,6 @@ def train(
     check_values(config, model.stride)
     check_images(source_train, settings.batch_size, model.stride)
     mesh = parallel.make_mesh(settings.batch_size)
-    schedule = _schedule(settings)
-    optimizer = make_optimizer(settings.optimizer, schedule, settings.clip_norm, settings.adam_b2)
-    if not isinstance(model, CurveModel):
-        optimizer = in_coordinates_of(model.likelihood, optimizer)
 
     def batch(step: int) -> jax.Array:  # step counts from 0
         indices = batch_indices(config.seed, step, settings.batch_size, len(source_train))
@@ -75,13 +71,14 @@ def train(
     position = {"seed": config.seed, "batch_size": settings.batch_size, "n_images": len(source_train)}
     with Checkpoints(workdir, settings.keep_checkpoints, position) as checkpoints:
         announce(config, workdir, source_train, checkpoints.latest_step())
-        state = _restore_or_create(config, workdir, checkpoints, model, optimizer, mesh, source_train, initial_params)
+        state = _restore_or_create(config, workdir, checkpoints, model, mesh, source_train, initial_params)
         done = int(state.step)
         if done < settings.n_steps:
-            step = _compiled_step(config, model, net, optimizer, mesh, state, batch(done))
+            step = _compiled_step(config, model, net, mesh, state, batch(done))
         else:
             logging.info("%s is already at step %d of %d", workdir, done, settings.n_steps)
         stop = StopRequests(checkpoints.preempted if jax.process_count() > 1 else None)
+        schedule = _schedule(settings)
         with stop, PeriodicCalls(settings, workdir, done, checkpoints, schedule, mesh, evaluators, stop) as periodic:
             periodic.catch_up(done, state)
             for number in range(done + 1, settings.n_steps + 1):
@@ -95,7 +92,6 @@ def _restore_or_create(
     workdir: str | Path,
     checkpoints: Checkpoints,
     model: AnyModel,
-    optimizer: optax.GradientTransformation,
     mesh: Mesh,
     images: np.ndarray,
     initial_params: Callable[[], Any] | None,
@@ -105,13 +101,11 @@ def _restore_or_create(
     first_images = images[batch_indices(config.seed, 0, n_first, len(images))]
     key = prng.init_key(config.seed)
 
-    create = partial(create_state, model, optimizer)
+    create = _compiled_start(config, model, mesh)
     new = checkpoints.latest_step() is None
     given = initial_params() if new and initial_params else _started(model, first_images)
     if new:
-        whole = parallel.replicated(mesh)
-        options = training_compiler_options()
-        state = jax.jit(create, out_shardings=whole, compiler_options=options)(key, first_images, given)
+        state = create(key, first_images, given)
     else:
         check_same_run(workdir, config)
         shapes = jax.eval_shape(create, key, first_images, given)
@@ -126,18 +120,29 @@ def _started(model: AnyModel, images: np.ndarray) -> Any:
     return model.start(scale_pixels(images.astype(np.float32))) if isinstance(model, CurveModel) else None
 
 
+def _compiled_start(config: ConfigDict, model: AnyModel, mesh: Mesh) -> Callable[..., TrainState]:
+    """(key, first images, initial parameters or None) -> the state of step 0, on every device."""
+    create, options = partial(create_state, model, _optimizer(config.train, model)), training_compiler_options()
+    return jax.jit(create, out_shardings=parallel.replicated(mesh), compiler_options=options)
+
+
 def _compiled_step(
     config: ConfigDict,
     model: AnyModel,
     net: FloatNet,
-    optimizer: optax.GradientTransformation,
     mesh: Mesh,
     state: TrainState,
     batch: jax.Array,
 ) -> jax.stages.Compiled:
     settings = config.train
-    pure = make_step(make_objective(model, net, settings), optimizer, settings.ema_decay, settings.flip)
+    objective, optimizer = make_objective(model, net, settings), _optimizer(settings, model)
+    pure = make_step(objective, optimizer, settings.ema_decay, settings.flip)
     return compile_step(pure, config.seed, mesh).lower(state, batch).compile()
+
+
+def _optimizer(settings: ConfigDict, model: AnyModel) -> optax.GradientTransformation:
+    optimizer = make_optimizer(settings.optimizer, _schedule(settings), settings.clip_norm, settings.adam_b2)
+    return optimizer if isinstance(model, CurveModel) else in_coordinates_of(model.likelihood, optimizer)
 
 
 def _schedule(settings: ConfigDict) -> Schedule:

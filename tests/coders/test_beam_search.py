@@ -158,14 +158,14 @@ def even_target(n_dims, nats_per_dim, seed=0):
 @pytest.mark.parametrize("n_steps", [1, 2, 9, 500])
 @pytest.mark.parametrize("law", [0, 7, len(LAWS) - 1])
 def test_a_law_leaves_what_its_formula_says(law, n_steps):
-    k, left = LAWS[law], jnp.float32(1.0)
-    for step in range(n_steps):
-        left = left - left * law_share(jnp.int32(law), jnp.int32(n_steps), jnp.int32(step))
-        t = (step + 1) / n_steps
-        np.testing.assert_allclose(
-            left, (np.exp(-2 * k * t) - np.exp(-2 * k)) / -np.expm1(-2 * k), rtol=2e-3, atol=1e-12
-        )
-    assert float(left) == 0.0
+    def take(left, step):
+        left = left - left * law_share(jnp.int32(law), jnp.int32(n_steps), step)
+        return left, left
+
+    _, left = jax.lax.scan(take, jnp.float32(1.0), jnp.arange(n_steps))
+    k, t = LAWS[law], np.arange(1, n_steps + 1) / n_steps
+    np.testing.assert_allclose(left, (np.exp(-2 * k * t) - np.exp(-2 * k)) / -np.expm1(-2 * k), rtol=2e-3, atol=1e-12)
+    assert left[-1] == 0.0
 
 
 @pytest.mark.parametrize("law", range(2, len(LAWS)))

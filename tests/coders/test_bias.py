@@ -20,6 +20,12 @@ KNOBS = {
 
 
 @functools.cache
+def compiled(coder):
+    """(encode, decode) of many keys and one target, for all targets of the coder."""
+    return jax.jit(jax.vmap(coder.encode, (0, None, None))), jax.jit(jax.vmap(coder.decode, (0, None, 0)))
+
+
+@functools.cache
 def sent(kind, mu, rho):
     """(coder, its codes, KS distance to q) per setting, of N(mu, rho^2) under p = N(0, 1)."""
     fill = np.ones(1, np.float32)
@@ -28,9 +34,10 @@ def sent(kind, mu, rho):
     found = []
     for options in KNOBS[kind]:
         coder = make_coder(kind, **options)
-        codes, info = jax.device_get(jax.jit(jax.vmap(coder.encode, (0, None, None)))(keys, q, p))
+        encode, decode = compiled(coder)
+        codes, info = jax.device_get(encode(keys, q, p))
         assert not info.overflow.any()
-        z = np.asarray(jax.jit(jax.vmap(coder.decode, (0, None, 0)))(keys, p, codes))[:, 0]
+        z = np.asarray(decode(keys, p, codes))[:, 0]
         found.append((coder, codes, stats.kstest((z - mu) / rho, "norm").statistic))
     return found
 

@@ -47,7 +47,7 @@ def test_a_killed_run_ends_bit_for_bit_as_one_that_was_not(tmp_path):
     kill_at(start(killed, **settings), killed, step=12)
     saved = [int(path.name) for path in (killed / "checkpoints").iterdir() if path.name.isdigit()]
     assert 6 <= max(saved) < 30  # it really was killed on its way
-    finish(start(killed, **settings))
+    train(tiny_config(**settings), killed, tiny_images(), [first_weight])
 
     for ema, tree in ((True, whole.ema_params), (False, whole.params)):
         jax.tree.map(np.testing.assert_array_equal, restore_params(killed, ema), tree)
