@@ -217,7 +217,7 @@ def _initial_params(config: ConfigDict):
     from rec_jax.codec.package import open_package
     from rec_jax.core.prng import init_key
     from rec_jax.models import make_model
-    from rec_jax.models.base import CurveModel
+    from rec_jax.models.base import StartingModel
     from rec_jax.models.exact_params import trainable_params
     from rec_jax.models.widen import widen
 
@@ -234,7 +234,7 @@ def _initial_params(config: ConfigDict):
     if theirs == ours:
         return params
     model = make_model(ours)
-    assert not isinstance(model, CurveModel), "it has one kind of output"
+    assert not isinstance(model, StartingModel), "it has one kind of output"
     return widen(params, model.likelihood, init_key(config.seed))
 
 

@@ -80,6 +80,8 @@ def shrink(config: ConfigDict) -> ConfigDict:
             config.data.patch = 64
             config.model.update(dict(levels=((8, 16, 0, 1), (16, 16, 1, 0)), channels=12))
             config.model.update(dict(hyper_levels=((16, 8, 1, 1), (64, 8, 0, 0)), hyper_channels=4))
+        elif config.model.kind == "idf":
+            config.model.update(dict(levels=2, steps=1, growth=8, depth=2))
         elif "levels" in config.model:
             config.model.levels = ((2, 2, 8, 2), (4, 1, 8, 2))
         config.coder.n_beams = 4
@@ -106,6 +108,15 @@ def choose_phases(config: ConfigDict) -> ConfigDict:
         config.model = ConfigDict(dict(kind="phases") | sizes)
     config.train.update(dict(optimizer="adam", adam_b2=0.98, learning_rate=2e-3, warmup_steps=100, flip=True))
     config.train.update(dict(schedule="cosine", decay_steps=(), free_nats=0.0))
+    return config
+
+
+def choose_idf(config: ConfigDict) -> ConfigDict:
+    """Integer discrete flow (rec_jax/models/idf.py): 96 channels in 6 layers, 3 couplings in each of 3 levels."""
+    with config.unlocked():
+        config.model = ConfigDict(dict(kind="idf", levels=3, steps=3, growth=96, depth=6, n_components=3))
+    config.train.update(dict(optimizer="adamax", learning_rate=1e-3, warmup_steps=100, flip=True, free_nats=0.0))
+    config.train.update(dict(schedule="cosine", decay_steps=(), clip_norm=10.0, ema_decay=0.998))
     return config
 
 

@@ -9,7 +9,7 @@ from experiments.table1.cells import Job
 from experiments.table1.classical import FLIF, JXL, PNG, WEBP
 from experiments.table1.columns import Column
 from experiments.table1.learned import Bound, Rec
-from experiments.table1.phases import Phases
+from experiments.table1.without_latents import WithoutLatents
 from rec_jax.codec.bits_back import BitsBackCodec
 from rec_jax.codec.presets import preset_coder
 
@@ -48,13 +48,13 @@ def make_rows(config: Mapping[str, Any]) -> list[Row]:
         Row("webp", "WebP", "WebP", WEBP),
         Row("flif", "FLIF", "FLIF", FLIF),
         Row("jxl", "JPEG XL", method=JXL),
-        Row("idf", "IDF", "IDF"),
+        Row("idf", "IDF", "IDF", WithoutLatents("idf", config["seed"], "idf", fallback="none")),
         Row("lbb", "LBB", "LBB"),
         Row("bitswap", "BitSwap", "BitSwap"),
         Row("hilloc", f"HiLLoC, {BitsBackCodec.bin_bits} bits a bin", "HiLLoC", BitsBack("hilloc", config["seed"])),
         Row("irec", "iREC", "iREC", Rec("irec", config["seed"], options=dict(config["irec"]), crops=True)),
         Row("rec", f"rec_jax, preset {config['preset']} ({_kind(config['preset'])})", method=rec),
-        Row("phases", "rec_jax, phases (no latents)", method=Phases("phases", config["seed"])),
+        Row("phases", "rec_jax, phases (no latents)", method=WithoutLatents("phases", config["seed"], "phases")),
         Row("elbo", "ELBO (RVAE)", "ELBO", Bound("elbo", rec)),
     ]
 

@@ -15,9 +15,9 @@ def check_evaluation(config: Any, model_name: str | None = None) -> None:
     model_name: a shipped model or a model file, in place of config.model.
     """
     model = open_package(model_name).model if model_name else make_model(config.model)
-    if not model.groups:  # takes any
-        return
     stride = model.stride
+    if stride == 1 and not model.groups:  # takes any
+        return
     source = make_source(config.data, config.evaluate.split)
     for number in range(min(config.evaluate.n_images, len(source))):
         image = source[number]

@@ -93,7 +93,8 @@ def _weights_key(package: Package) -> dict[str, Any]:
 
 def _run_name(config: Any, package: Package, weights_key: dict[str, Any], source: ImageSource) -> str:
     """Data set, split, and a digest of everything that the rows depend on; where images lie does not matter."""
-    foreign = plugin_sources(package.model, package.lossless_model.likelihood, package.coder)
+    likelihood = getattr(package.bounded_model, "likelihood", None)  # a flow has none
+    foreign = plugin_sources(package.model, likelihood, package.coder)
     key = {
         **weights_key,
         **program_key(),

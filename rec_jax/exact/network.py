@@ -116,7 +116,23 @@ class ExactNet:
         """An output, divided by 2^times and rounded."""
         return shift(x, times, self.xp)
 
+    def gated(self, x: Any, gate: Any) -> Any:
+        """An output times a vector in units of 2^-12, rounded and clipped."""
+        return clip(shift(x * gate, FRACTION_BITS, self.xp), self.xp, OUTPUT_LIMIT)
+
+    def to_grid(self, x: Any, bits: int) -> Any:
+        """An output in units of 2^-bits, rounded."""
+        return shift(x, OUTPUT_BITS - bits, self.xp)
+
+    def from_grid(self, values: Any, bits: int) -> Any:
+        """Integers in units of 2^-bits, as what a convolution takes: clipped."""
+        return clip(shift(values, bits - FRACTION_BITS, self.xp), self.xp)
+
     # ---- shapes --------------------------------------------------------------------------------------------------
+
+    def permute(self, x: Any, order: tuple[int, ...]) -> Any:
+        """Channels in another order."""
+        return x[..., np.array(order)]
 
     def concat(self, parts: Sequence[Any]) -> Any:
         """Channels one after the other."""

@@ -73,14 +73,22 @@ class LatentModel(TopDownModel, Protocol):
 
 
 @runtime_checkable
-class CurveModel(Protocol):
+class StartingModel(Protocol):
+    """A model that makes its own initial parameters, all of them plain: no weight norms."""
+
+    @property
+    def stride(self) -> int: ...
+
+    def start(self, x: Any) -> dict[str, Any]:
+        """Initial parameters, from a first batch of scaled pixels x [B, H, W, 3], numpy."""
+
+
+@runtime_checkable
+class CurveModel(StartingModel, Protocol):
     """What every model of lossy pictures has: one set of weights for a whole curve of rate and distortion.
 
     Its parameters hold knots (knots.py); its methods take the tree of one quality.
     """
-
-    @property
-    def stride(self) -> int: ...
 
     @property
     def encoder_only(self) -> tuple[str, ...]: ...
@@ -97,9 +105,6 @@ class CurveModel(Protocol):
     def distortion(self) -> str:
         """'mse': 255^2 times the mean squared error of pixels in 0 .. 1, which lambda multiplies."""
         ...
-
-    def start(self, x: Any) -> dict[str, Any]:
-        """Initial parameters, from a first batch of scaled pixels x [B, H, W, 3], numpy."""
 
 
 @runtime_checkable
@@ -144,4 +149,33 @@ class QuantisedModel(CurveModel, Protocol):
         """The scaled picture of y, put together again from the rounded v; in units of a network's output."""
 
 
-AnyModel = LatentModel | LossyModel | QuantisedModel
+class IntegerLaw(NamedTuple):
+    """Of integers v [..., C]: v / 256 is a mixture of n logistics, rounded to the nearest; all integers have mass."""
+
+    logits: Any  # [..., C, n] as the next two, or broadcast to that; in the numbers of a network's output
+    loc: Any
+    log_scale: Any
+
+
+@runtime_checkable
+class IntegerFlow(StartingModel, Protocol):
+    """An invertible map of a picture's integers to others of known laws; there are no latents, and no bits are lost."""
+
+    @property
+    def encoder_only(self) -> tuple[str, ...]: ...
+
+    @property
+    def groups(self) -> list[Group]:
+        """None: it has no latents."""
+
+    def forward(self, net, params: dict, values: Any) -> list[tuple[Any, IntegerLaw]]:
+        """(integers [B, h, w, C], their law) in the order of a file, of pixel values less 128, [B, H, W, 3].
+
+        Each law follows from the integers before it.
+        """
+
+    def inverse(self, net, params: dict, read: Callable[[IntegerLaw, tuple[int, int, int]], Any], size) -> Any:
+        """The values again; read(law, (h, w, C)) gives the integers of each part.  size: (H, W)."""
+
+
+AnyModel = LatentModel | LossyModel | QuantisedModel | IntegerFlow

@@ -5,10 +5,12 @@ in weight_norm.py.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from rec_jax.core.layers import layer_at
 from rec_jax.models.float_conv import convolve_plain
@@ -82,6 +84,23 @@ class FloatNet:
         """x / 2^times of an output."""
         return x * 2.0**-times
 
+    def gated(self, x, gate):
+        """An output times a vector of the model's."""
+        return x * gate
+
+    def to_grid(self, x, bits: int):
+        """An output in units of 2^-bits, rounded, with the gradient of the identity."""
+        units = x * 2.0**bits
+        return units + jax.lax.stop_gradient(jnp.floor(units + 0.5) - units)
+
+    def from_grid(self, values, bits: int):
+        """Integers in units of 2^-bits, as what a convolution takes."""
+        return values * 2.0**-bits
+
+    def permute(self, x, order: tuple[int, ...]):
+        """Channels in another order."""
+        return _permute(x, order)
+
     def concat(self, parts):
         """Channels one after the other."""
         return jnp.concatenate(parts, axis=-1)
@@ -99,3 +118,12 @@ class FloatNet:
         for i in reversed(range(length)) if reverse else range(length):
             state, records[i] = step(state, layer_at(layers, i))
         return state, jax.tree.map(lambda *leaves: jnp.stack(leaves), *records)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(1,))
+def _permute(x, order):
+    """A gather, whose gradient is one too and not a scatter, which is slow on a CPU."""
+    return x[..., np.array(order)]
+
+
+_permute.defvjp(lambda x, order: (_permute(x, order), None), lambda order, _, g: (g[..., np.argsort(order)],))

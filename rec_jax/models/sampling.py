@@ -7,17 +7,22 @@ import jax.numpy as jnp
 
 from rec_jax.core.gaussian import sample
 from rec_jax.core.prng import child_key
-from rec_jax.models.base import LatentModel
+from rec_jax.models.base import IntegerFlow, IntegerLaw, LatentModel
 from rec_jax.models.float_net import FloatNet
 from rec_jax.models.gaussians import gaussian
+from rec_jax.models.integer_flow import MIDDLE, VALUE_BITS
 from rec_jax.models.likelihoods.base import MIN_LOG_SCALE, N_VALUES, Likelihood, colour_mixture, scale_pixels
 
 _LATENTS, _PIXELS = range(2)  # children of a key
 _NET = FloatNet()
 
 
-def prior_pictures(model: LatentModel, params: Any, key: jax.Array, n: int, size: tuple[int, int]) -> jax.Array:
+def prior_pictures(
+    model: LatentModel | IntegerFlow, params: Any, key: jax.Array, n: int, size: tuple[int, int]
+) -> jax.Array:
     """n pictures x ~ p(x | z), z ~ p(z), uint8 [n, H, W, 3]; size: (H, W), multiples of the model's stride."""
+    if isinstance(model, IntegerFlow):
+        return _flow_pictures(model, params, key, n, size)
 
     def draw(layer, prior, hidden):
         del hidden
@@ -69,3 +74,24 @@ def _draw_values(mixture: tuple[Any, Any, Any], key: jax.Array) -> jax.Array:
     noise = jax.random.logistic(child_key(key, 0), component.shape[:-1])
     x = loc + noise * jnp.exp(jnp.maximum(log_scale, MIN_LOG_SCALE))
     return jnp.clip(jnp.floor((x + 0.5) * N_VALUES), 0, N_VALUES - 1)
+
+
+def _flow_pictures(model: IntegerFlow, params: Any, key: jax.Array, n: int, size: tuple[int, int]) -> jax.Array:
+    """Of a flow, which gives some whose values leave 0 .. 255: clipped."""
+    n_drawn = 0
+
+    def draw(law: IntegerLaw, shape: tuple[int, int, int]) -> jax.Array:
+        nonlocal n_drawn
+        n_drawn += 1
+        return _draw_integers(law, child_key(key, n_drawn), (n, *shape))
+
+    values = model.inverse(_NET, params, draw, size)
+    return jnp.clip(values + MIDDLE, 0, N_VALUES - 1).astype(jnp.uint8)
+
+
+def _draw_integers(law: IntegerLaw, key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    logits, loc, log_scale = (jnp.broadcast_to(part, (*shape, part.shape[-1])) for part in law)
+    component = jax.random.categorical(key, logits)[..., None]
+    loc, log_scale = (jnp.take_along_axis(part, component, axis=-1)[..., 0] for part in (loc, log_scale))
+    noise = jax.random.logistic(child_key(key, 0), shape)
+    return jnp.floor((loc + noise * jnp.exp(jnp.maximum(log_scale, MIN_LOG_SCALE))) * 2.0**VALUE_BITS + 0.5)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from rec_jax.core.layers import Layer, LayerStack, layer_at
-from rec_jax.models.base import AnyModel, CurveModel
+from rec_jax.models.base import AnyModel, StartingModel
 
 
 class _ShapeNet:
@@ -42,7 +42,7 @@ class _ShapeNet:
 
 def param_shapes(model: AnyModel) -> dict[str, Any]:
     """The parameter tree with ("conv", (layers..., kh, kw, C, O)) for convolutions and plain shapes for arrays."""
-    if isinstance(model, CurveModel):
+    if isinstance(model, StartingModel):
         return _shapes(model.start(np.zeros((1, model.stride, model.stride, 3))))
     params, net, side = model.empty_params(), _ShapeNet(), model.stride
     contexts = model.infer(net, params, np.zeros((1, side, side, 3), np.int8))

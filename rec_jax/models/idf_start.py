@@ -1,0 +1,82 @@
+"""What an IDF starts from: couplings that move nothing, and laws as good as a linear prediction.
+
+The networks of couplings and laws are noise of a size that ReLUs keep, but gates are 0, and of a law's last convolution
+only what it sees of its input is not 0: the least-squares prediction of the integers from 3x3 windows of those beside
+them, with scales around that of its errors.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from rec_jax.models.shuffle import space_to_depth
+from rec_jax.models.starting import as_float32, conv
+
+TOP_COMPONENTS = 5  # logistics of z
+_MOST_ROWS = 20_000
+_RIDGE = 1e-4  # of the mean square of what predicts
+_LEAST_SPREAD = 2.0**-9  # half a bin
+_LOGISTIC = math.sqrt(3.0) / math.pi  # a logistic's scale, of its standard deviation
+_PLAIN = math.sqrt(0.5)  # the gain of a convolution without a ReLU, which keeps its input's size
+
+
+def start(model: Any, x: np.ndarray) -> dict[str, Any]:
+    """Parameters of an idf.IDF, from scaled pixels x [B, H, W, 3]; float32."""
+    rng = np.random.Generator(np.random.Philox(0))
+    h, levels = np.asarray(x, np.float64), []
+    for level in range(model.levels):
+        h = space_to_depth(h, 2)
+        n, moved = h.shape[-1], h.shape[-1] // 4
+        steps = [{"net": _dense(rng, model, n - moved, moved, _PLAIN), "gate": np.zeros(1)} for _ in range(model.steps)]
+        levels.append({"steps": steps})
+        if level < model.levels - 1:
+            h, leaves = np.split(h, 2, axis=-1)
+            levels[-1]["prior"] = _law(rng, model, h, leaves)
+    return as_float32({"levels": levels, "likelihood": _top_law(h)})
+
+
+def _dense(rng, model: Any, n_in: int, n_out: int, gain: float) -> dict[str, Any]:
+    layers, n, left = [], n_in, model.growth
+    for i in range(model.depth):
+        grows = left // (model.depth - i)
+        layers.append({"in": conv(rng, 1, n, n), "out": conv(rng, 3, n, grows)})
+        n, left = n + grows, left - grows
+    return {"layers": layers, "last": conv(rng, 3, n, n_out, gain)}
+
+
+def _law(rng, model: Any, kept: np.ndarray, leaves: np.ndarray) -> dict[str, Any]:
+    """The network of a law; its output is logits, locs and log scales, each channel by channel."""
+    n, k = kept.shape[-1], model.n_components
+    own = _dense(rng, model, n, 3 * n * k, 0.0)
+    weights, bias, spread = _prediction(kept, leaves)
+    w, b = own["last"]["w"].reshape(3, 3, -1, 3, n, k), own["last"]["b"].reshape(3, n, k)  # views
+    w[:, :, :n, 1] = weights[..., None]
+    b[1] = bias[:, None]
+    b[2] = np.log(spread * _LOGISTIC)[:, None] + np.linspace(-0.7, 0.7, k)  # unlike each other, so that they part
+    return own
+
+
+def _prediction(kept: np.ndarray, leaves: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Least squares: (weights [3, 3, C, O], bias [O], standard deviation of the errors [O])."""
+    height, width, n = kept.shape[1:]
+    padded = np.pad(kept, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    windows = [padded[:, i : i + height, j : j + width] for i in range(3) for j in range(3)]
+    rows = np.concatenate([*windows, np.ones((*kept.shape[:3], 1))], axis=-1).reshape(-1, 9 * n + 1)
+    wanted = leaves.reshape(len(rows), -1)
+    every = -(-len(rows) // _MOST_ROWS)
+    rows, wanted = rows[::every], wanted[::every]
+    square = rows.T @ rows / len(rows)
+    ridge = (_RIDGE * np.mean(np.diag(square)) + 1e-12) * np.eye(len(square))
+    found = np.linalg.solve(square + ridge, rows.T @ wanted / len(rows))
+    spread = np.maximum((wanted - rows @ found).std(0), _LEAST_SPREAD)
+    return found[:-1].reshape(3, 3, n, -1), found[-1], spread
+
+
+def _top_law(z: np.ndarray) -> dict[str, np.ndarray]:
+    """Components [C, n] side by side over what z is."""
+    mean = z.mean((0, 1, 2))[:, None]
+    spread = np.maximum(z.std((0, 1, 2)), _LEAST_SPREAD)[:, None]
+    places = np.linspace(-1.4, 1.4, TOP_COMPONENTS)
+    narrow = np.log(0.5 * spread * _LOGISTIC) + np.zeros(TOP_COMPONENTS)
+    return {"logits": np.zeros_like(narrow), "loc": mean + spread * places, "log_scale": narrow}
