@@ -2,26 +2,26 @@
 
 A level squeezes 2x2 squares into channels and moves a quarter of them, step by step, by what the others say,
 
-    b <- b + round(256 g t(a)),
+    b <- b + round(256 (s(a) + g t(a))),
 
-which its decoder takes back: t is a dense network, g a gate that begins at 0. Then half of the channels leave as y_l,
-under mixtures of logistics that a network makes of the other half, which goes on to the next level; the last level's
-are z, under a mixture per channel. Nothing bounds the integers.
+which its decoder takes back: s is a convolution, t a dense network, g a gate that begins at 0. Then half of the
+channels leave as y_l, under mixtures of logistics that a network makes of the other half, which goes on to the next
+level; the last level's are z, under a mixture per channel. Nothing bounds the integers.
 
 After Hoogeboom et al. 2019 (arXiv:1905.07376); gates, and permutations that are undone after each coupling, after van
-den Berg et al. 2020 (arXiv:2006.12459). Differs from the papers: mixtures in place of one logistic for the y_l, and
-laws of z that are the same at all positions, so that pictures may have any size; the channels lie square by square,
-not colour by colour, so y_l are the lower rows; one permutation per level, of which each step moves the next quarter.
+den Berg et al. 2020 (arXiv:2006.12459). Differs from the papers: s, which begins as a linear prediction; mixtures in
+place of one logistic for the y_l, and laws of z that are the same at all positions, so that pictures may have any size;
+the channels lie square by square, not colour by colour, so y_l are the lower rows; one permutation per level, of which
+each step moves the next quarter.
 """
 
-import functools
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from rec_jax.exact.threefry import Key, child, seed_key, threefry2x32
 from rec_jax.models.base import Group, IntegerLaw
+from rec_jax.models.channel_order import channel_order
 from rec_jax.models.idf_start import start
 from rec_jax.models.shuffle import depth_to_space, space_to_depth
 
@@ -93,7 +93,8 @@ def _couple(net: Any, own: dict, order: tuple[int, ...], h: Any, sign: int) -> A
     h = net.permute(h, order)
     n_kept = len(order) - len(order) // 4
     a, b = h[..., :n_kept], h[..., n_kept:]
-    moves = net.gated(_dense(net, own["net"], net.from_grid(a, VALUE_BITS)), own["gate"])
+    seen = net.from_grid(a, VALUE_BITS)
+    moves = net.output_conv(own["linear"], seen) + net.gated(_dense(net, own["net"], seen), own["gate"])
     h = net.concat([a, b + sign * net.to_grid(moves, VALUE_BITS)])
     return net.permute(h, tuple(np.argsort(order).tolist()))
 
@@ -103,12 +104,3 @@ def _dense(net: Any, own: dict, x: Any) -> Any:
     for layer in own["layers"]:
         x = net.concat([x, net.conv_relu(layer["out"], net.conv_relu(layer["in"], x))])
     return net.output_conv(own["last"], x)
-
-
-@functools.cache
-def channel_order(level: int, step: int, n: int) -> tuple[int, ...]:
-    """A permutation of n channels, the same everywhere; each step's begins a quarter later than the one before."""
-    key = child(seed_key(0), level)
-    none, numbers = np.zeros(n, np.uint32), np.arange(n, dtype=np.uint32)
-    words = threefry2x32(Key(*(none + np.uint32(word) for word in key)), (none, numbers))
-    return tuple(np.roll(np.lexsort(words[::-1]), step * (n // 4)).tolist())

@@ -1,8 +1,7 @@
-"""What an IDF starts from: couplings that move nothing, and laws as good as a linear prediction.
+"""What an IDF starts from: linear predictions, by least squares over 3x3 windows of a first batch.
 
-The networks of couplings and laws are noise of a size that ReLUs keep, but gates are 0, and of a law's last convolution
-only what it sees of its input is not 0: the least-squares prediction of the integers from 3x3 windows of those beside
-them, with scales around that of its errors.
+Each coupling takes from the channels it moves what the others predict of them, and each law stands at the prediction of
+what leaves from what stays, as wide as its errors. The networks are noise of a size that ReLUs keep; gates are 0.
 """
 
 import math
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from rec_jax.models.channel_order import channel_order
 from rec_jax.models.shuffle import space_to_depth
 from rec_jax.models.starting import as_float32, conv
 
@@ -26,14 +26,25 @@ def start(model: Any, x: np.ndarray) -> dict[str, Any]:
     rng = np.random.Generator(np.random.Philox(0))
     h, levels = np.asarray(x, np.float64), []
     for level in range(model.levels):
-        h = space_to_depth(h, 2)
-        n, moved = h.shape[-1], h.shape[-1] // 4
-        steps = [{"net": _dense(rng, model, n - moved, moved, _PLAIN), "gate": np.zeros(1)} for _ in range(model.steps)]
+        h, steps = space_to_depth(h, 2), []
+        for step in range(model.steps):
+            h, own = _coupling(rng, model, h, channel_order(level, step, h.shape[-1]))
+            steps.append(own)
         levels.append({"steps": steps})
         if level < model.levels - 1:
             h, leaves = np.split(h, 2, axis=-1)
             levels[-1]["prior"] = _law(rng, model, h, leaves)
     return as_float32({"levels": levels, "likelihood": _top_law(h)})
+
+
+def _coupling(rng, model: Any, h: np.ndarray, order: tuple[int, ...]) -> tuple[np.ndarray, dict[str, Any]]:
+    """(what leaves it, not rounded, its parameters)."""
+    n_kept = len(order) - len(order) // 4
+    a, b = h[..., order[:n_kept]], h[..., order[n_kept:]]
+    weights, bias, errors = _prediction(a, b)
+    h = np.concatenate([a, errors], axis=-1)[..., np.argsort(order)]
+    own = {"linear": {"w": -weights, "b": -bias}, "gate": np.zeros(1)}
+    return h, own | {"net": _dense(rng, model, n_kept, b.shape[-1], _PLAIN)}
 
 
 def _dense(rng, model: Any, n_in: int, n_out: int, gain: float) -> dict[str, Any]:
@@ -49,7 +60,8 @@ def _law(rng, model: Any, kept: np.ndarray, leaves: np.ndarray) -> dict[str, Any
     """The network of a law; its output is logits, locs and log scales, each channel by channel."""
     n, k = kept.shape[-1], model.n_components
     own = _dense(rng, model, n, 3 * n * k, 0.0)
-    weights, bias, spread = _prediction(kept, leaves)
+    weights, bias, errors = _prediction(kept, leaves)
+    spread = np.maximum(errors.std((0, 1, 2)), _LEAST_SPREAD)
     w, b = own["last"]["w"].reshape(3, 3, -1, 3, n, k), own["last"]["b"].reshape(3, n, k)  # views
     w[:, :, :n, 1] = weights[..., None]
     b[1] = bias[:, None]
@@ -58,19 +70,17 @@ def _law(rng, model: Any, kept: np.ndarray, leaves: np.ndarray) -> dict[str, Any
 
 
 def _prediction(kept: np.ndarray, leaves: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Least squares: (weights [3, 3, C, O], bias [O], standard deviation of the errors [O])."""
+    """Least squares: (weights [3, 3, C, O], bias [O], the errors)."""
     height, width, n = kept.shape[1:]
     padded = np.pad(kept, ((0, 0), (1, 1), (1, 1), (0, 0)))
     windows = [padded[:, i : i + height, j : j + width] for i in range(3) for j in range(3)]
     rows = np.concatenate([*windows, np.ones((*kept.shape[:3], 1))], axis=-1).reshape(-1, 9 * n + 1)
     wanted = leaves.reshape(len(rows), -1)
-    every = -(-len(rows) // _MOST_ROWS)
-    rows, wanted = rows[::every], wanted[::every]
-    square = rows.T @ rows / len(rows)
-    ridge = (_RIDGE * np.mean(np.diag(square)) + 1e-12) * np.eye(len(square))
-    found = np.linalg.solve(square + ridge, rows.T @ wanted / len(rows))
-    spread = np.maximum((wanted - rows @ found).std(0), _LEAST_SPREAD)
-    return found[:-1].reshape(3, 3, n, -1), found[-1], spread
+    some = slice(None, None, -(-len(rows) // _MOST_ROWS))
+    square = rows[some].T @ rows[some]
+    ridge = (_RIDGE * np.mean(np.diag(square)) + 1e-9) * np.eye(len(square))
+    found = np.linalg.solve(square + ridge, rows[some].T @ wanted[some])
+    return found[:-1].reshape(3, 3, n, -1), found[-1], (wanted - rows @ found).reshape(leaves.shape)
 
 
 def _top_law(z: np.ndarray) -> dict[str, np.ndarray]:

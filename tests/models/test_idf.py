@@ -13,10 +13,10 @@ from rec_jax.exact.network import ExactNet
 from rec_jax.exact.scope import exact_jax
 from rec_jax.models import make_model
 from rec_jax.models.base import CurveModel, IntegerFlow, IntegerLaw, StartingModel
+from rec_jax.models.channel_order import channel_order
 from rec_jax.models.elbo import elbo_terms
 from rec_jax.models.exact_params import check_stored, exact_params, float_params, quantise_params
 from rec_jax.models.float_net import FloatNet
-from rec_jax.models.idf import channel_order
 from rec_jax.models.integer_flow import flow_log_prob_nats, law_log_prob_nats
 from rec_jax.models.sampling import prior_pictures
 from tests.models.tiny_hyperprior import smooth_pictures

@@ -7,7 +7,7 @@ from rec_jax.models.configs.limits import MAX_CHANNELS, MAX_STRIDE, n_components
 from rec_jax.models.idf import IDF
 
 _MOST = {"levels": MAX_STRIDE.bit_length() - 1, "steps": 16, "growth": MAX_CHANNELS, "depth": 64}
-MAX_COUPLINGS = 64  # each moves an integer by at most 2^16, and a file holds integers below 2^23
+MAX_COUPLINGS = 48  # each moves an integer by less than 2^17, and a file holds integers below 2^23
 
 
 def make_idf(config: Any) -> IDF:
