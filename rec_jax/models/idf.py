@@ -22,7 +22,7 @@ import numpy as np
 
 from rec_jax.models.base import Group, IntegerLaw
 from rec_jax.models.channel_order import channel_order
-from rec_jax.models.idf_start import start
+from rec_jax.models.idf_start import LINEAR_BITS, start
 from rec_jax.models.shuffle import depth_to_space, space_to_depth
 
 VALUE_BITS = 8  # integers are in units of 2^-8 of what networks see
@@ -78,9 +78,10 @@ class IDF:
         return h
 
     def _law(self, net, own: dict, kept: Any) -> IntegerLaw:
-        said = _dense(net, own, net.from_grid(kept, VALUE_BITS))
-        said = said.reshape(*said.shape[:-1], 3, kept.shape[-1], self.n_components)
-        return IntegerLaw(*(said[..., i, :, :] for i in range(3)))
+        seen = net.from_grid(kept, VALUE_BITS)
+        said = _dense(net, own["net"], seen).reshape(*kept.shape[:-1], 3, kept.shape[-1], self.n_components)
+        predicted = _linear(net, own, seen)[..., None]
+        return IntegerLaw(said[..., 0, :, :], said[..., 1, :, :] + predicted, said[..., 2, :, :])
 
 
 def _top_law(params: dict) -> IntegerLaw:
@@ -94,9 +95,14 @@ def _couple(net: Any, own: dict, order: tuple[int, ...], h: Any, sign: int) -> A
     n_kept = len(order) - len(order) // 4
     a, b = h[..., :n_kept], h[..., n_kept:]
     seen = net.from_grid(a, VALUE_BITS)
-    moves = net.output_conv(own["linear"], seen) + net.gated(_dense(net, own["net"], seen), own["gate"])
+    moves = _linear(net, own, seen) + net.gated(_dense(net, own["net"], seen), own["gate"])
     h = net.concat([a, b + sign * net.to_grid(moves, VALUE_BITS)])
     return net.permute(h, tuple(np.argsort(order).tolist()))
+
+
+def _linear(net: Any, own: dict, x: Any) -> Any:
+    """A prediction, of weights that are 2^LINEAR_BITS times as large: so they are learned in smaller steps."""
+    return net.halve(net.output_conv(own["linear"], x), LINEAR_BITS)
 
 
 def _dense(net: Any, own: dict, x: Any) -> Any:

@@ -14,6 +14,7 @@ from rec_jax.models.shuffle import space_to_depth
 from rec_jax.models.starting import as_float32, conv
 
 TOP_COMPONENTS = 5  # logistics of z
+LINEAR_BITS = 3  # a prediction's weights are kept 2^3 times as large
 _MOST_ROWS = 20_000
 _RIDGE = 1e-4  # of the mean square of what predicts
 _LEAST_SPREAD = 2.0**-9  # half a bin
@@ -43,8 +44,11 @@ def _coupling(rng, model: Any, h: np.ndarray, order: tuple[int, ...]) -> tuple[n
     a, b = h[..., order[:n_kept]], h[..., order[n_kept:]]
     weights, bias, errors = _prediction(a, b)
     h = np.concatenate([a, errors], axis=-1)[..., np.argsort(order)]
-    own = {"linear": {"w": -weights, "b": -bias}, "gate": np.zeros(1)}
-    return h, own | {"net": _dense(rng, model, n_kept, b.shape[-1], _PLAIN)}
+    return h, {
+        "linear": _linear(-weights, -bias),
+        "net": _dense(rng, model, n_kept, b.shape[-1], _PLAIN),
+        "gate": np.zeros(1),
+    }
 
 
 def _dense(rng, model: Any, n_in: int, n_out: int, gain: float) -> dict[str, Any]:
@@ -57,16 +61,18 @@ def _dense(rng, model: Any, n_in: int, n_out: int, gain: float) -> dict[str, Any
 
 
 def _law(rng, model: Any, kept: np.ndarray, leaves: np.ndarray) -> dict[str, Any]:
-    """The network of a law; its output is logits, locs and log scales, each channel by channel."""
+    """A law's parameters; its network puts out logits, locs and log scales, each channel by channel."""
     n, k = kept.shape[-1], model.n_components
-    own = _dense(rng, model, n, 3 * n * k, 0.0)
+    net = _dense(rng, model, n, 3 * n * k, 0.0)
     weights, bias, errors = _prediction(kept, leaves)
     spread = np.maximum(errors.std((0, 1, 2)), _LEAST_SPREAD)
-    w, b = own["last"]["w"].reshape(3, 3, -1, 3, n, k), own["last"]["b"].reshape(3, n, k)  # views
-    w[:, :, :n, 1] = weights[..., None]
-    b[1] = bias[:, None]
-    b[2] = np.log(spread * _LOGISTIC)[:, None] + np.linspace(-0.7, 0.7, k)  # unlike each other, so that they part
-    return own
+    unlike = np.linspace(-0.7, 0.7, k)  # each other, so that they part
+    net["last"]["b"].reshape(3, n, k)[2] = np.log(spread * _LOGISTIC)[:, None] + unlike  # a view
+    return {"linear": _linear(weights, bias), "net": net}
+
+
+def _linear(weights: np.ndarray, bias: np.ndarray) -> dict[str, np.ndarray]:
+    return {"w": weights * 2**LINEAR_BITS, "b": bias * 2**LINEAR_BITS}
 
 
 def _prediction(kept: np.ndarray, leaves: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -14,18 +14,16 @@ from tests.models.tiny_idf import SECTION, tiny_idf
 QUICK = get_config("quick")
 
 
-@pytest.fixture
-def model_path(tmp_path):
-    model, params = tiny_idf(0.05)
+def test_files_are_measured_against_their_bound(tmp_path):
+    """Of a model that starts from these very pictures."""
+    path = tmp_path / "flow.safetensors"
+    column = Column("cifar10", dict(QUICK.cifar10) | dict(n_learned=2, idf=str(path)))
+    images = column.learned_images()
+    model, params = tiny_idf(0.0, images=np.stack([images[i] for i in range(len(images))]))
     coder = dict(kind="tree", n_candidates=16, n_beams=4096, sequence_length=4096)
-    write_model_file(tmp_path / "flow.safetensors", quantise_params(model, params), dict(model=SECTION, coder=coder))
-    return str(tmp_path / "flow.safetensors")
-
-
-def test_files_are_measured_against_their_bound(model_path, tmp_path):
+    write_model_file(path, quantise_params(model, params), dict(model=SECTION, coder=coder))
     (row,) = (row for row in make_rows(QUICK) if row.id == "idf")
     assert row.method is not None
-    column = Column("cifar10", dict(QUICK.cifar10) | dict(n_learned=2, idf=model_path))
     (job,) = row.method.jobs(column)
     assert job.cell.made_by == "by idf: no latents, no coder; all files are the model's"
     job.measure(tmp_path / "rows.jsonl", dict, lambda n: None)
