@@ -82,6 +82,8 @@ def shrink(config: ConfigDict) -> ConfigDict:
             config.model.update(dict(hyper_levels=((16, 8, 1, 1), (64, 8, 0, 0)), hyper_channels=4))
         elif config.model.kind == "idf":
             config.model.update(dict(levels=2, steps=1, growth=8, depth=2))
+        elif config.model.kind == "flow_pp":
+            config.model.update(dict(couplings=(1, 1, 1), dequantiser=1, width=8, blocks=1, n_components=2))
         elif "levels" in config.model:
             config.model.levels = ((2, 2, 8, 2), (4, 1, 8, 2))
         config.coder.n_beams = 4
@@ -141,6 +143,16 @@ def choose_hyperprior(config: ConfigDict, hyperprior: str) -> ConfigDict:
     curve = {name: config.model[name] for name in ("knots", "lambdas", "distortion")}
     with config.unlocked():
         config.model = ConfigDict(dict(kind="hyperprior", hyperprior=hyperprior) | levels | above | curve)
+    return config
+
+
+def choose_flow_pp(config: ConfigDict) -> ConfigDict:
+    """The small Flow++ that local bits-back codes (rec_jax/models/flow_pp.py), trained as the paper's but shorter."""
+    sizes = dict(couplings=(2, 1, 2), dequantiser=2, width=32, blocks=2, n_components=4)
+    with config.unlocked():
+        config.model = ConfigDict(dict(kind="flow_pp") | sizes)
+    config.train.update(dict(optimizer="adam", learning_rate=1e-3, warmup_steps=200, clip_norm=1.0, flip=True))
+    config.train.update(dict(schedule="cosine", decay_steps=(), free_nats=0.0, compute_dtype="float32"))
     return config
 
 

@@ -17,7 +17,16 @@ from rec_jax.coders import LayerCoder
 from rec_jax.core.errors import ConfigError, CorruptFile
 from rec_jax.core.plugins import NotImported
 from rec_jax.models import make_model
-from rec_jax.models.base import AnyModel, CurveModel, IntegerFlow, LatentModel, LossyModel, QuantisedModel
+from rec_jax.models.base import (
+    AnyModel,
+    BoundedModel,
+    ContinuousFlow,
+    CurveModel,
+    IntegerFlow,
+    LatentModel,
+    LossyModel,
+    QuantisedModel,
+)
 from rec_jax.models.exact_params import check_stored, exact_params, float_params, quantise_params
 
 if TYPE_CHECKING:
@@ -50,7 +59,7 @@ class Package:
         return exact_params(self.model, self.stored)
 
     @property
-    def bounded_model(self) -> LatentModel | IntegerFlow:
+    def bounded_model(self) -> BoundedModel:
         """The model, where it has a bound of a picture's bits; ConfigError of a lossy one."""
         if isinstance(self.model, CurveModel):
             raise ConfigError(f"{self.name} is a lossy model, which says nothing of exact pixels; take a lossless one")
@@ -60,7 +69,7 @@ class Package:
     def lossless_model(self) -> LatentModel:
         """The model, where it has a likelihood of pixels; ConfigError of a lossy one, and of a flow."""
         model = self.bounded_model
-        if isinstance(model, IntegerFlow):
+        if isinstance(model, IntegerFlow | ContinuousFlow):
             raise ConfigError(f"{self.name} is a flow, which has no likelihood given latents; take another model")
         return model
 
@@ -82,6 +91,11 @@ class Package:
             return QuantisedCodec(self)
         if isinstance(self.model, IntegerFlow):
             return IDFCodec(self)
+        if isinstance(self.model, ContinuousFlow):
+            raise ConfigError(
+                f"{self.name} is a continuous flow, which codes chains of pictures and no files "
+                "(rec_jax.codec.local_bits_back); take another model"
+            )
         return LosslessCodec(self, coder) if self.model.groups else WholeCodec(self)
 
 

@@ -7,7 +7,8 @@ import jax
 import numpy as np
 
 from rec_jax.core.prng import evaluate_key
-from rec_jax.models.base import IntegerFlow, LatentModel
+from rec_jax.models.base import BoundedModel, ContinuousFlow, IntegerFlow, LatentModel
+from rec_jax.models.flow_sampling import flow_pictures
 from rec_jax.models.sampling import posterior_pictures, prior_pictures
 
 _BORDER = 2  # pixels between the pictures of a grid
@@ -24,7 +25,7 @@ def _carried(model: LatentModel, params: Any, key: jax.Array, images: jax.Array)
     return posterior_pictures(model, params, key, images)
 
 
-def picture_evaluator(model: LatentModel | IntegerFlow, images: np.ndarray, seed: int):
+def picture_evaluator(model: BoundedModel, images: np.ndarray, seed: int):
     """For the training loop: (step, params) -> named pictures, uint8 [H, W, 3], over fixed images [N, H, W, 3].
 
     "samples": of p(x), as many as there are images.  "reconstructions", of a model with latents: every image over a
@@ -34,6 +35,9 @@ def picture_evaluator(model: LatentModel | IntegerFlow, images: np.ndarray, seed
     def evaluate(step: int, params: Any):
         del step
         height, width = images.shape[1:3]
+        if isinstance(model, ContinuousFlow):
+            yield "samples", grid(flow_pictures(model, jax.device_get(params), seed, len(images), (height, width)))
+            return
         key = evaluate_key(seed, 0)
         yield "samples", grid(np.asarray(_samples(model, params, key, len(images), (height, width))))
         if not isinstance(model, IntegerFlow) and model.groups:

@@ -5,6 +5,7 @@ A model is written once over a net's methods. Activations are integers in units 
 products, shifts that round halves up, and tables.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,11 +14,19 @@ import numpy as np
 from rec_jax.core.layers import layer_at
 from rec_jax.exact.arithmetic import FRACTION_BITS, LIMIT, clip, shift, take
 from rec_jax.exact.convolution import convolve
-from rec_jax.exact.tables import tables
+from rec_jax.exact.tables import LOGISTIC_BITS, LOGISTIC_CELL_BITS, tables
 
 OUTPUT_BITS = 16  # after the point of what a network says of a pixel
 OUTPUT_LIMIT = (1 << 24) - 1  # which is +-256, as everywhere
 _FACTOR_BITS = 16  # of constant factors
+
+
+@functools.cache
+def sigmoids() -> np.ndarray:
+    """The logistic CDF in units of 2^-24, int64, of -16 to 16 in units of 2^-12: lines between the table's entries."""
+    cdf, per_cell = tables().logistic, FRACTION_BITS - LOGISTIC_CELL_BITS
+    inside = np.arange(1 << per_cell)
+    return np.append(cdf[:-1, None] + (np.diff(cdf)[:, None] * inside >> per_cell), cdf[-1])
 
 
 class ExactNet:
@@ -97,6 +106,13 @@ class ExactNet:
         scaled = y if factor == 1 else shift(y * round(factor * 2**_FACTOR_BITS), _FACTOR_BITS, self.xp)
         return clip(x + scaled, self.xp)
 
+    def gate(self, x: Any) -> Any:
+        """a sigmoid(b) of channels (a, b), rounded; the sigmoid in units of 2^-24."""
+        n, xp = x.shape[-1] // 2, self.xp
+        table = sigmoids()
+        index = xp.clip(x[..., n:] + len(table) // 2, 0, len(table) - 1)
+        return shift(x[..., :n] * take(xp.asarray(table.astype(self.dtype)), index, xp), LOGISTIC_BITS, xp)
+
     # ---- pixels and outputs --------------------------------------------------------------------------------------
 
     def pixels(self, values: Any, depth: int) -> Any:
@@ -107,6 +123,18 @@ class ExactNet:
     def as_input(self, x: Any) -> Any:
         """An output, within +-OUTPUT_LIMIT, in the units of what a convolution takes."""
         return shift(x, OUTPUT_BITS - FRACTION_BITS, self.xp)
+
+    def from_reals(self, x: Any) -> Any:
+        """Real numbers in the units of what a convolution takes, rounded and clipped."""
+        return clip(self.xp.floor(x * 2.0**FRACTION_BITS + 0.5), self.xp).astype(self.dtype)
+
+    def to_reals(self, x: Any) -> Any:
+        """An output as real numbers."""
+        return x * 2.0**-OUTPUT_BITS
+
+    def constant(self, vector: Any) -> Any:
+        """Parameters as real numbers."""
+        return vector * 2.0**-FRACTION_BITS
 
     def multiply(self, x: Any, y: Any) -> Any:
         """The product of two outputs, in units of 2^-16, clipped."""

@@ -178,4 +178,38 @@ class IntegerFlow(StartingModel, Protocol):
         """The values again; read(law, (h, w, C)) gives the integers of each part.  size: (H, W)."""
 
 
-AnyModel = LatentModel | LossyModel | QuantisedModel | IntegerFlow
+@runtime_checkable
+class ContinuousFlow(StartingModel, Protocol):
+    """A flow z = F(v) of pictures v = x + u, and one that draws u in 0 .. 1 from noise, u = g(e; x).
+
+    Both are walks over elementwise maps (flow_maps.py), which `apply` applies, codes, or takes back: apply(f, x) -> y,
+    in the methods whose names end in _back apply(f, y) -> x. All are [B, H, W, C], real numbers.
+    """
+
+    @property
+    def encoder_only(self) -> tuple[str, ...]: ...
+
+    @property
+    def groups(self) -> list[Group]:
+        """None: it has no latents."""
+
+    @property
+    def maps_per_value(self) -> int:
+        """How many maps a value goes through, of F and g together."""
+        ...
+
+    def flow(self, net, params: dict, apply: Any, v: Any) -> Any:
+        """z of v in 0 .. 256."""
+
+    def flow_back(self, net, params: dict, apply: Any, z: Any) -> Any:
+        """v of z."""
+
+    def dequantise(self, net, params: dict, apply: Any, e: Any, x: Any) -> Any:
+        """u of e, for the pixels x of 0 .. 255."""
+
+    def dequantise_back(self, net, params: dict, apply: Any, u: Any, x: Any) -> Any:
+        """e of u."""
+
+
+BoundedModel = LatentModel | IntegerFlow | ContinuousFlow  # of a picture's bits
+AnyModel = BoundedModel | LossyModel | QuantisedModel

@@ -8,8 +8,9 @@ import numpy as np
 
 from rec_jax.core.gaussian import kl_nats, sample
 from rec_jax.core.prng import child_key
-from rec_jax.models.base import IntegerFlow, LatentModel
+from rec_jax.models.base import BoundedModel, ContinuousFlow, IntegerFlow
 from rec_jax.models.float_net import FloatNet
+from rec_jax.models.flow_bound import dequantised_terms
 from rec_jax.models.gaussians import gaussian
 from rec_jax.models.integer_flow import flow_log_prob_nats
 from rec_jax.models.likelihoods.base import log_likelihood_nats, scale_pixels
@@ -25,14 +26,15 @@ class ElboTerms(NamedTuple):
     channel_mask: np.ndarray  # bool [L, C], True where the layer has that channel
 
 
-def elbo_terms(
-    model: LatentModel | IntegerFlow, params, images: jax.Array, key: jax.Array, net: FloatNet = _NET
-) -> ElboTerms:
+def elbo_terms(model: BoundedModel, params, images: jax.Array, key: jax.Array, net: FloatNet = _NET) -> ElboTerms:
     """Terms of the ELBO of images uint8 [B, H, W, 3]; key draws z ~ q.  net: its precision, scanned or not.
 
-    Of a flow, which has no latents, it is log p(x).
+    Of an integer flow, which has no latents, it is log p(x); of a continuous one, u is the latent.
     """
     batch, height, width, _ = images.shape
+    if isinstance(model, ContinuousFlow):
+        log_likelihood, log_q = dequantised_terms(model, net, params, images, key)
+        return ElboTerms(log_likelihood, log_q[:, None, None], np.ones((1, 1), bool))
     if isinstance(model, IntegerFlow):
         none = np.zeros((0, 0), bool)
         return ElboTerms(flow_log_prob_nats(model, net, params, images), jnp.zeros((batch, 0, 0)), none)

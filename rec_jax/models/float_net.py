@@ -80,6 +80,23 @@ class FloatNet:
         """The product x y of two outputs."""
         return x * y
 
+    def gate(self, x):
+        """a sigmoid(b) of channels (a, b)."""
+        a, b = jnp.split(x, 2, axis=-1)
+        return a * jax.nn.sigmoid(b)
+
+    def from_reals(self, x):
+        """Real numbers, as what a convolution takes."""
+        return x
+
+    def to_reals(self, x):
+        """An output as real numbers."""
+        return x
+
+    def constant(self, vector):
+        """Parameters as real numbers."""
+        return vector
+
     def halve(self, x, times: int):
         """x / 2^times of an output."""
         return x * 2.0**-times
