@@ -2,10 +2,10 @@
 
 | bytes | field, little-endian |
 |---|---|
-| 1 | the method: 0xBB HiLLoC, 0xB5 Bit-Swap |
+| 1 | the method: 0xBB HiLLoC, 0xB5 Bit-Swap, 0xBF local bits-back |
 | 1 | version: 2 |
 | 2 | model id |
-| 1, 1 | bin bits, posterior bits |
+| 1, 1 | bin bits, posterior bits; of local bits-back grid bits, local bits |
 | 2, 2, 2 | number of images, height, width |
 | 4 | CRC-32 of all pixels, image by image, of the start's words and of the header's bytes before it |
 """
@@ -20,7 +20,7 @@ from rec_jax.codec import container
 from rec_jax.core.errors import BitstreamMismatch, CorruptFile, UnsupportedVersion
 
 VERSION = 2  # 1: the floats of a network decided over the pixels
-HILLOC, BIT_SWAP = 0xBB, 0xB5
+HILLOC, BIT_SWAP, LOCAL = 0xBB, 0xB5, 0xBF
 _FIELDS = struct.Struct("<BBHBBHHH")
 _CRC = struct.Struct("<I")
 _WORD = np.dtype(">u4")
@@ -69,7 +69,7 @@ def unpack(data: bytes) -> tuple[MessageHeader, int, np.ndarray]:
 
     Raises CorruptFile (foreign, truncated) or UnsupportedVersion.
     """
-    if len(data) < _HEADER_BYTES or data[0] not in (HILLOC, BIT_SWAP):
+    if len(data) < _HEADER_BYTES or data[0] not in (HILLOC, BIT_SWAP, LOCAL):
         raise CorruptFile("this is not a bits-back message (too short, or its first byte differs)")
     if data[1] != VERSION:
         raise UnsupportedVersion(f"the message has version {data[1]}; this program reads {VERSION}")
@@ -86,7 +86,7 @@ def mismatch(portable: bool) -> BitstreamMismatch:
         return BitstreamMismatch("decoding did not give back what was encoded: the message is damaged; get it again")
     return BitstreamMismatch(
         "decoding did not give back what was encoded: the message is damaged, or it was written on another machine or "
-        "by another jax, whose posteriors differ in their last bits; decode it where it was written"
+        "by another jax or numpy, whose floats differ in their last bits; decode it where it was written"
     )
 
 
