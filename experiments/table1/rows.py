@@ -11,6 +11,7 @@ from experiments.table1.columns import Column
 from experiments.table1.learned import Bound, Rec
 from experiments.table1.without_latents import WithoutLatents
 from rec_jax.codec.bits_back import BitsBackCodec
+from rec_jax.codec.local_bits_back import LocalBitsBackCodec
 from rec_jax.codec.presets import preset_coder
 
 
@@ -42,6 +43,7 @@ class Row:
 
 def make_rows(config: Mapping[str, Any]) -> list[Row]:
     """All rows in the paper's order, with the coders of configs/table1.py."""
+    lbb = BitsBack("lbb", config["seed"], LocalBitsBackCodec, _flow_models, "a grid of 2^-{}, local noise of 2^-{}")
     rec = Rec("rec", config["seed"], preset=config["preset"])
     return [
         Row("png", "PNG", "PNG", PNG),
@@ -49,7 +51,7 @@ def make_rows(config: Mapping[str, Any]) -> list[Row]:
         Row("flif", "FLIF", "FLIF", FLIF),
         Row("jxl", "JPEG XL", method=JXL),
         Row("idf", "IDF", "IDF", WithoutLatents("idf", config["seed"], "idf", fallback="none")),
-        Row("lbb", "LBB", "LBB"),
+        Row("lbb", "LBB", "LBB", lbb),
         Row("bitswap", "BitSwap", "BitSwap"),
         Row("hilloc", f"HiLLoC, {BitsBackCodec.bin_bits} bits a bin", "HiLLoC", BitsBack("hilloc", config["seed"])),
         Row("irec", "iREC", "iREC", Rec("irec", config["seed"], options=dict(config["irec"]), crops=True)),
@@ -62,3 +64,8 @@ def make_rows(config: Mapping[str, Any]) -> list[Row]:
 def _kind(preset: str) -> str:
     """The preset's coder in words: TreeCoder is 'Tree'."""
     return type(preset_coder(preset)).__name__.removesuffix("Coder")
+
+
+def _flow_models(column: Column) -> list[str]:
+    """The model of local bits-back."""
+    return [column.model_of("lbb")]
