@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from absl import logging
 
-from rec_jax.codec.bits_back import BitsBackCodec, Chain
+from rec_jax.codec.bits_back_chain import Chain, ChainCodec
 from rec_jax.codec.bits_back_message import HEADER_BITS, files_of_words, words_of_files
 from rec_jax.core.errors import BitstreamMismatch
 from rec_jax.entropy.stack import StackExhausted
@@ -57,7 +57,7 @@ class ChainCost(NamedTuple):
 
 
 def evaluate_chain(
-    codec: BitsBackCodec, images: np.ndarray, jxl_files: Sequence[bytes] | None = None, seed: int = 0
+    codec: ChainCodec, images: np.ndarray, jxl_files: Sequence[bytes] | None = None, seed: int = 0
 ) -> ChainCost:
     """The cost of images uint8 [N, H, W, 3]: as one chain, and each one alone.
 
@@ -82,7 +82,7 @@ def evaluate_chain(
     return ChainCost(tuple(costs), _message_bits(chain), 32 * len(chain.start), encode_s, decode_s)
 
 
-def _coded_chain(codec: BitsBackCodec, images: np.ndarray, generator) -> tuple[Chain, float, float]:
+def _coded_chain(codec: ChainCodec, images: np.ndarray, generator) -> tuple[Chain, float, float]:
     """(chain, seconds per image to encode and to decode); one image goes ahead, so that compiling is not counted."""
     start = _random_start(codec, images, generator)
     _decode_exactly(codec, codec.encode_chain(images[:1], start), images[:1])
@@ -95,11 +95,11 @@ def _coded_chain(codec: BitsBackCodec, images: np.ndarray, generator) -> tuple[C
     return chain, (encoded_s - start_s) / len(images), (time.perf_counter() - encoded_s) / len(images)
 
 
-def _random_start(codec: BitsBackCodec, images: np.ndarray, generator) -> np.ndarray:
+def _random_start(codec: ChainCodec, images: np.ndarray, generator) -> np.ndarray:
     return generator.integers(0, 2**32, codec.enough_words(*images.shape[1:3]), np.uint32)
 
 
-def _on_files(codec: BitsBackCodec, images, files, i: int, wanted_bits: int) -> tuple[int, int, int] | tuple[()]:
+def _on_files(codec: ChainCodec, images, files, i: int, wanted_bits: int) -> tuple[int, int, int] | tuple[()]:
     """(single_jxl_bits, jxl_bits, n_jxl) of image i; () if all other images' files are too few."""
     for n_files in range(1, len(images)):
         below = [files[(i - k) % len(images)] for k in range(n_files, 0, -1)]
@@ -117,7 +117,7 @@ def _on_files(codec: BitsBackCodec, images, files, i: int, wanted_bits: int) -> 
     return ()
 
 
-def _decode_exactly(codec: BitsBackCodec, chain: Chain, images: np.ndarray) -> None:
+def _decode_exactly(codec: ChainCodec, chain: Chain, images: np.ndarray) -> None:
     decoded, start = codec.decode_chain(chain.blob)
     if not (np.array_equal(decoded, images) and np.array_equal(start, chain.start)):
         raise BitstreamMismatch(f"a chain of {len(images)} images did not come back; its cost does not count")
