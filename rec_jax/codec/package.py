@@ -17,7 +17,15 @@ from rec_jax.coders import LayerCoder
 from rec_jax.core.errors import ConfigError, CorruptFile
 from rec_jax.core.plugins import NotImported
 from rec_jax.models import make_model
-from rec_jax.models.base import AnyModel, CurveModel, LatentModel, LossyModel, QuantisedModel
+from rec_jax.models.base import (
+    AnyModel,
+    CurveModel,
+    LatentModel,
+    LossyModel,
+    MarkovModel,
+    PixelModel,
+    QuantisedModel,
+)
 from rec_jax.models.exact_params import check_stored, exact_params, float_params, quantise_params
 
 if TYPE_CHECKING:
@@ -50,11 +58,18 @@ class Package:
         return exact_params(self.model, self.stored)
 
     @property
-    def lossless_model(self) -> LatentModel:
-        """The model, where it has a likelihood of pixels; ConfigError of a lossy one."""
+    def bounded_model(self) -> PixelModel:
+        """The model, where it has a bound of a picture's bits; ConfigError of a lossy one."""
         if isinstance(self.model, CurveModel):
             raise ConfigError(f"{self.name} is a lossy model, which says nothing of exact pixels; take a lossless one")
         return self.model
+
+    @property
+    def lossless_model(self) -> LatentModel:
+        """The model, where files can be made with it; ConfigError of a lossy one, and of one for chains of pictures."""
+        if isinstance(model := self.bounded_model, MarkovModel):
+            raise ConfigError(f"{self.name} codes chains of pictures (rec_jax.codec.bit_swap), no files; take another")
+        return model
 
     def codec(self, preset: str | None = None) -> "FileCodec":
         """The codec of this model, with a preset's coder, or its own; ConfigError for a preset that does not exist.
@@ -71,7 +86,7 @@ class Package:
             return LossyCodec(self, coder)
         if isinstance(self.model, QuantisedModel):
             return QuantisedCodec(self)
-        return LosslessCodec(self, coder) if self.model.groups else WholeCodec(self)
+        return LosslessCodec(self, coder) if self.lossless_model.groups else WholeCodec(self)
 
 
 def open_package(name_or_path: str | os.PathLike) -> Package:

@@ -5,6 +5,7 @@ from typing import Any
 from rec_jax.core.errors import ConfigError
 from rec_jax.core.plugins import is_plugin
 from rec_jax.models.base import AnyModel
+from rec_jax.models.configs.bit_swap import make_bit_swap
 from rec_jax.models.configs.hyperprior import make_hyperprior
 from rec_jax.models.configs.phases import make_phases
 from rec_jax.models.configs.plugin import make_plugin
@@ -12,7 +13,7 @@ from rec_jax.models.configs.rd_vae import make_rd_vae
 from rec_jax.models.configs.resnet_vae import make_resnet_vae
 from rec_jax.models.phases_model import PhasesModel
 
-_KINDS = ("resnet_vae", "phases", "rd_vae", "hyperprior")
+_KINDS = ("resnet_vae", "phases", "rd_vae", "hyperprior", "bit_swap")
 
 
 def make_model(config: Any) -> AnyModel:
@@ -30,6 +31,8 @@ def make_model(config: Any) -> AnyModel:
             return make_rd_vae(config)
         case "hyperprior":
             return make_hyperprior(config)
+        case "bit_swap":
+            return make_bit_swap(config)
         case kind if is_plugin(kind):
             return make_plugin(kind, config)
         case other:

@@ -60,6 +60,43 @@ class TopDownModel(Protocol):
         """The stacked parameters of a group's layers."""
 
 
+@runtime_checkable
+class MarkovModel(Protocol):
+    """p(x | z_1) p(z_1 | z_2) ... p(z_L) with q(z_1 | x) q(z_2 | z_1) ... q(z_L | z_{L-1}), of logistic latents.
+
+    A law is (loc, what its scale is a function of), [B, h, w, c] each (logistics.py, exact/logistic.py).
+    """
+
+    @property
+    def stride(self) -> int:
+        """The side of its pictures; larger ones are cut."""
+        ...
+
+    @property
+    def encoder_only(self) -> tuple[str, ...]: ...
+
+    @property
+    def groups(self) -> list[Group]:
+        """One, of all layers."""
+
+    @property
+    def likelihood(self) -> Likelihood:
+        """p(x | z_1)."""
+        ...
+
+    def empty_params(self) -> dict[str, Any]:
+        """The parameter tree with an empty dict for every convolution."""
+
+    def inference_law(self, net, params: dict, number: int, below: Any) -> tuple[Any, Any]:
+        """q(z_{number + 1} | z_number), number from 0; z_0: scaled pixels."""
+
+    def generative_law(self, net, params: dict, number: int, above: Any) -> tuple[Any, Any]:
+        """p(z_number | z_{number + 1}), number from 1 to L - 1."""
+
+    def outputs(self, net, params: dict, z: Any) -> Any:
+        """What p(x | z_1) is made of, [B, H, W, n_outputs]."""
+
+
 class LatentModel(TopDownModel, Protocol):
     """p(x, z) = p(x | z) prod_l p(z_l | z_<l): of a picture's every value."""
 
@@ -144,4 +181,5 @@ class QuantisedModel(CurveModel, Protocol):
         """The scaled picture of y, put together again from the rounded v; in units of a network's output."""
 
 
-AnyModel = LatentModel | LossyModel | QuantisedModel
+PixelModel = LatentModel | MarkovModel  # whatever has a likelihood
+AnyModel = PixelModel | LossyModel | QuantisedModel
