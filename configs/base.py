@@ -80,6 +80,8 @@ def shrink(config: ConfigDict) -> ConfigDict:
             config.data.patch = 64
             config.model.update(dict(levels=((8, 16, 0, 1), (16, 16, 1, 0)), channels=12))
             config.model.update(dict(hyper_levels=((16, 8, 1, 1), (64, 8, 0, 0)), hyper_channels=4))
+        elif config.model.kind == "bit_swap":
+            config.model.update(dict(layers=2, width=8, wide_units=1, units=2))
         elif "levels" in config.model:
             config.model.levels = ((2, 2, 8, 2), (4, 1, 8, 2))
         config.coder.n_beams = 4
@@ -130,6 +132,19 @@ def choose_hyperprior(config: ConfigDict, hyperprior: str) -> ConfigDict:
     curve = {name: config.model[name] for name in ("knots", "lambdas", "distortion")}
     with config.unlocked():
         config.model = ConfigDict(dict(kind="hyperprior", hyperprior=hyperprior) | levels | above | curve)
+    return config
+
+
+def choose_bit_swap(config: ConfigDict) -> ConfigDict:
+    """Bit-Swap's chain of logistic latents (rec_jax/models/bit_swap.py) at the size that a CPU trains in hours."""
+    sizes = dict(side=32, layers=4, width=48, channels=8, wide_units=2, units=4)
+    with config.unlocked():
+        config.model = ConfigDict(dict(kind="bit_swap") | sizes)
+    # The authors' rate and batch; free bits of 1 bit and a gradient norm of 1 in bits per dimension, both in nats.
+    config.train.update(dict(optimizer="adam", learning_rate=2e-3, warmup_steps=100, batch_size=16))
+    config.train.update(dict(free_nats=0.693, clip_norm=0.693, ema_decay=0.999))
+    config.train.update(dict(schedule="cosine", decay_steps=()))
+    config.evaluate.n_images = 100  # a chain
     return config
 
 

@@ -47,8 +47,9 @@ def _column(**changes) -> dict:
     n_classical, n_learned: the first so many images; 0: all.  crop: side of the centre crops that iREC and HiLLoC
     code instead of whole images; 0: whole ones.  models: names or paths, joined by commas, the main one first.
     phases: name or path of a model without latents.
+    bit_swap: path of a model of configs/*_bit_swap.py; '' for none.
     """
-    column = dict(kind="tfds", name="", split="test", split_train="train", patch=0)
+    column = dict(kind="tfds", name="", split="test", split_train="train", patch=0, bit_swap="")
     return column | dict(n_classical=0, n_learned=500, crop=0, models="", phases="") | changes
 
 

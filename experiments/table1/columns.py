@@ -66,6 +66,13 @@ class Column:
         return names
 
     @property
+    def bit_swap_models(self) -> list[str]:
+        """Name or path of a model of Bit-Swap; ConfigError if there is none."""
+        if not self.options["bit_swap"]:
+            raise ConfigError(f"config.{self.id}.bit_swap is empty; name a model file of kind bit_swap")
+        return [self.options["bit_swap"]]
+
+    @property
     def phases_model(self) -> str:
         """Name or path of a model without latents; ConfigError if there is none."""
         if not self.options["phases"]:

@@ -1,6 +1,7 @@
 """The rows of the table, each one small declaration. A new one needs a line here and, to be measured, a Method."""
 
 import dataclasses
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -10,6 +11,7 @@ from experiments.table1.classical import FLIF, JXL, PNG, WEBP
 from experiments.table1.columns import Column
 from experiments.table1.learned import Bound, Rec
 from experiments.table1.phases import Phases
+from rec_jax.codec.bit_swap import BitSwapCodec
 from rec_jax.codec.bits_back import BitsBackCodec
 from rec_jax.codec.presets import preset_coder
 
@@ -42,6 +44,7 @@ class Row:
 
 def make_rows(config: Mapping[str, Any]) -> list[Row]:
     """All rows in the paper's order, with the coders of configs/table1.py."""
+    bit_swap = BitsBack("bitswap", config["seed"], BitSwapCodec, operator.attrgetter("bit_swap_models"))
     rec = Rec("rec", config["seed"], preset=config["preset"])
     return [
         Row("png", "PNG", "PNG", PNG),
@@ -50,7 +53,7 @@ def make_rows(config: Mapping[str, Any]) -> list[Row]:
         Row("jxl", "JPEG XL", method=JXL),
         Row("idf", "IDF", "IDF"),
         Row("lbb", "LBB", "LBB"),
-        Row("bitswap", "BitSwap", "BitSwap"),
+        Row("bitswap", "BitSwap", "BitSwap", bit_swap),
         Row("hilloc", f"HiLLoC, {BitsBackCodec.bin_bits} bits a bin", "HiLLoC", BitsBack("hilloc", config["seed"])),
         Row("irec", "iREC", "iREC", Rec("irec", config["seed"], options=dict(config["irec"]), crops=True)),
         Row("rec", f"rec_jax, preset {config['preset']} ({_kind(config['preset'])})", method=rec),
