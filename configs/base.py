@@ -84,6 +84,8 @@ def shrink(config: ConfigDict) -> ConfigDict:
             config.model.update(dict(levels=2, steps=1, growth=8, depth=2))
         elif config.model.kind == "flow_pp":
             config.model.update(dict(couplings=(1, 1, 1), dequantiser=1, width=8, blocks=1, n_components=2))
+        elif config.model.kind == "bit_swap":
+            config.model.update(dict(layers=2, width=8, wide_units=1, units=2))
         elif "levels" in config.model:
             config.model.levels = ((2, 2, 8, 2), (4, 1, 8, 2))
         config.coder.n_beams = 4
@@ -153,6 +155,19 @@ def choose_flow_pp(config: ConfigDict) -> ConfigDict:
         config.model = ConfigDict(dict(kind="flow_pp") | sizes)
     config.train.update(dict(optimizer="adam", learning_rate=1e-3, warmup_steps=200, clip_norm=1.0, flip=True))
     config.train.update(dict(schedule="cosine", decay_steps=(), free_nats=0.0, compute_dtype="float32"))
+    return config
+
+
+def choose_bit_swap(config: ConfigDict) -> ConfigDict:
+    """Bit-Swap's chain of logistic latents (rec_jax/models/bit_swap.py) at the size that a CPU trains in hours."""
+    sizes = dict(side=32, layers=4, width=48, channels=8, wide_units=2, units=4)
+    with config.unlocked():
+        config.model = ConfigDict(dict(kind="bit_swap") | sizes)
+    # The authors' rate and batch; free bits of 1 bit and a gradient norm of 1 in bits per dimension, both in nats.
+    config.train.update(dict(optimizer="adam", learning_rate=2e-3, warmup_steps=100, batch_size=16))
+    config.train.update(dict(free_nats=0.693, clip_norm=0.693, ema_decay=0.999))
+    config.train.update(dict(schedule="cosine", decay_steps=()))
+    config.evaluate.n_images = 100  # a chain
     return config
 
 

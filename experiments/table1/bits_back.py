@@ -1,4 +1,4 @@
-"""Bits-back coding, in chains and image by image: HiLLoC over the column's models, local bits-back over its flow."""
+"""Bits-back coding, in chains and image by image: HiLLoC over the column's models, others over their own."""
 
 import dataclasses
 import functools
@@ -16,13 +16,13 @@ from experiments.table1.learned import codec_key, model_title, opened
 from rec_jax.codec import Package
 from rec_jax.codec.bits_back import BitsBackCodec
 from rec_jax.codec.bits_back_chain import ChainCodec
-from rec_jax.codec.bits_back_costs import evaluate_chain
 from rec_jax.core.errors import MissingFile
 from rec_jax.core.rows import files_digest, open_rows
 from rec_jax.core.units import bits_to_bpd
-from rec_jax.evaluate.elbo import image_elbo
+from rec_jax.evaluate.chains import chains, measure_chain
 
-CHAIN_IMAGES = 100  # at least, where there are as many
+BIN_PRECISIONS = "{} bits a bin, posteriors to {} bits"
+LOCAL_PRECISIONS = "a grid of 2^-{}, local noise of 2^-{}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +37,7 @@ class BitsBack:
     seed: int
     codec_of: Callable[[Package], ChainCodec] = BitsBackCodec
     models_of: Callable[[Column], list[str]] = operator.attrgetter("models")
-    precisions: str = "{} bits a bin, posteriors to {} bits"
+    precisions: str = BIN_PRECISIONS
 
     def jobs(self, column: Column) -> Iterator[Job]:
         """Raises a RecError when it comes to data or a model that are not there."""
@@ -79,24 +79,8 @@ class BitsBack:
 
 
 def chain_rows(codec: ChainCodec, images: np.ndarray, numbers: list[int], seed: int) -> list[dict[str, Any]]:
-    """One row per image of a chain: its ImageCost, its ELBO, and what it shares with the others.
-
-    The start that holds JPEG XL files is measured where there is a JPEG XL.
-    """
-    cost = evaluate_chain(codec, images, _jxl_files(images), seed)
-    elbo = image_elbo(codec.package.bounded_model, codec.package.float_params, images, numbers, seed, batch_size=4)
-    shared = {"chain_images": len(numbers), "chain_bits": cost.message_bits}
-    shared |= {"encode_s": cost.encode_s, "decode_s": cost.decode_s}
-    return [
-        {"image": number, "n_dims": image.size, **one._asdict(), "elbo_bits": float(elbo_bits), **shared}
-        for number, image, one, elbo_bits in zip(numbers, images, cost.images, elbo.elbo_bits, strict=True)
-    ]
-
-
-def chains(n_images: int) -> list[list[int]]:
-    """Numbers 0 ... n_images - 1 in chains of CHAIN_IMAGES or a few more, or in one of all where there are fewer."""
-    parts = np.array_split(np.arange(n_images), max(1, n_images // CHAIN_IMAGES))
-    return [part.tolist() for part in parts]
+    """One row per image of a chain; the start that holds JPEG XL files is measured where there is a JPEG XL."""
+    return measure_chain(codec, images, numbers, seed, _jxl_files(images))
 
 
 def jxl_or_none() -> str | None:

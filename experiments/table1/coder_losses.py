@@ -7,6 +7,7 @@ from rec_jax.core.units import bits_to_bpd
 from rec_jax.evaluate.summary import summarise
 
 CODERS = ("irec", "rec")  # the rows whose files are ours
+CHAINS = {"hilloc": "HiLLoC", "bitswap": "Bit-Swap", "lbb": "LBB"}  # rows of bits-back coding
 
 
 def coder_losses(measured: dict[Cell, list[dict[str, Any]]], published: dict[str, Any]) -> list[dict[str, Any]]:
@@ -45,7 +46,7 @@ def bits_back_details(measured: dict[Cell, list[dict[str, Any]]]) -> list[dict[s
             **bits_back_means(rows),
         }
         for cell, rows in measured.items()
-        if cell.row == "hilloc"
+        if cell.row in CHAINS
     ]
 
 

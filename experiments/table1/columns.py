@@ -66,7 +66,7 @@ class Column:
         return names
 
     def model_of(self, kind: str) -> str:
-        """Name or path of a model of its own row: "phases", "idf", "lbb"; ConfigError if there is none."""
+        """Name or path of the model of one row: "phases", "idf", "bit_swap", "lbb"; ConfigError if there is none."""
         if not self.options[kind]:
             raise ConfigError(f"config.{self.id}.{kind} is empty; name a shipped model or a model file")
         return self.options[kind]

@@ -1,15 +1,16 @@
 """The rows of the table, each one small declaration. A new one needs a line here and, to be measured, a Method."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from experiments.table1.bits_back import BitsBack
+from experiments.table1.bits_back import LOCAL_PRECISIONS, BitsBack
 from experiments.table1.cells import Job
 from experiments.table1.classical import FLIF, JXL, PNG, WEBP
 from experiments.table1.columns import Column
 from experiments.table1.learned import Bound, Rec
 from experiments.table1.without_latents import WithoutLatents
+from rec_jax.codec.bit_swap import BitSwapCodec
 from rec_jax.codec.bits_back import BitsBackCodec
 from rec_jax.codec.local_bits_back import LocalBitsBackCodec
 from rec_jax.codec.presets import preset_coder
@@ -43,7 +44,8 @@ class Row:
 
 def make_rows(config: Mapping[str, Any]) -> list[Row]:
     """All rows in the paper's order, with the coders of configs/table1.py."""
-    lbb = BitsBack("lbb", config["seed"], LocalBitsBackCodec, _flow_models, "a grid of 2^-{}, local noise of 2^-{}")
+    bit_swap = BitsBack("bitswap", config["seed"], BitSwapCodec, _models_of("bit_swap"))
+    lbb = BitsBack("lbb", config["seed"], LocalBitsBackCodec, _models_of("lbb"), LOCAL_PRECISIONS)
     rec = Rec("rec", config["seed"], preset=config["preset"])
     return [
         Row("png", "PNG", "PNG", PNG),
@@ -52,7 +54,7 @@ def make_rows(config: Mapping[str, Any]) -> list[Row]:
         Row("jxl", "JPEG XL", method=JXL),
         Row("idf", "IDF", "IDF", WithoutLatents("idf", config["seed"], "idf", fallback="none")),
         Row("lbb", "LBB", "LBB", lbb),
-        Row("bitswap", "BitSwap", "BitSwap"),
+        Row("bitswap", "BitSwap", "BitSwap", bit_swap),
         Row("hilloc", f"HiLLoC, {BitsBackCodec.bin_bits} bits a bin", "HiLLoC", BitsBack("hilloc", config["seed"])),
         Row("irec", "iREC", "iREC", Rec("irec", config["seed"], options=dict(config["irec"]), crops=True)),
         Row("rec", f"rec_jax, preset {config['preset']} ({_kind(config['preset'])})", method=rec),
@@ -66,6 +68,6 @@ def _kind(preset: str) -> str:
     return type(preset_coder(preset)).__name__.removesuffix("Coder")
 
 
-def _flow_models(column: Column) -> list[str]:
-    """The model of local bits-back."""
-    return [column.model_of("lbb")]
+def _models_of(kind: str) -> Callable[[Column], list[str]]:
+    """The one model that a row has of its own in a column."""
+    return lambda column: [column.model_of(kind)]

@@ -32,7 +32,7 @@ import numpy as np
 
 from rec_jax.codec import bits_back_message as message
 from rec_jax.codec.bits_back_bins import BinnedPosterior, bin_centres
-from rec_jax.codec.bits_back_chain import ChainCodec
+from rec_jax.codec.bits_back_chain import ChainCodec, Ledger
 from rec_jax.codec.pixels import read_pixels, write_pixels
 from rec_jax.core.errors import ConfigError, CorruptFile
 from rec_jax.core.gaussian import DiagGaussian, standardise
@@ -83,13 +83,16 @@ class BitsBackCodec(ChainCodec):
     bin_bits: int = BIN_BITS
     posterior_bits: int = POSTERIOR_BITS
 
-    magic = message.HILLOC
     portable = False
 
     def __post_init__(self):
         if not 1 <= self.bin_bits < self.posterior_bits <= 24:
             given = f"bin_bits={self.bin_bits}, posterior_bits={self.posterior_bits}"
             raise ConfigError(f"{given}: need 1 <= bin_bits < posterior_bits <= 24")
+
+    @property
+    def magic(self) -> int:
+        return message.HILLOC
 
     def enough_words(self, height: int, width: int) -> int:
         """Words of a start that no image of this size can use up: P bits a dim and what is on loan."""
@@ -101,19 +104,23 @@ class BitsBackCodec(ChainCodec):
 
     # ---- one image -----------------------------------------------------------------------------------------------
 
-    def _push_image(self, stack: SymbolStack, image: np.ndarray) -> None:
+    def _push_image(self, stack: SymbolStack, image: np.ndarray, ledger: Ledger) -> None:
         posteriors = self._posteriors(image)
         size = image.shape[:2]
 
         def pop(number: int, hidden, prior: DiagGaussian) -> np.ndarray:
-            return self._pop_bins(stack, posteriors(number, hidden, prior))
+            bins, bits = self._pop_bins(stack, posteriors(number, hidden, prior))
+            ledger.popped(bits)
+            return bins
 
         outputs, visits = self._walk(size, pop)
         sink, real = LastFirst(), np.ones((1, *size), bool)
-        write_pixels(sink, *self._likelihood, outputs, image[None].astype(np.int32), real, _COLOURS, _DEPTH)
+        pixels = image[None].astype(np.int32)
+        ledger.pushed(write_pixels(sink, *self._likelihood, outputs, pixels, real, _COLOURS, _DEPTH))
         sink.push_on(stack)
         for visit in reversed(visits):
             stack.push_uniform(visit.bins, self.bin_bits)
+            ledger.pushed(self.bin_bits * len(visit.bins))
 
     def _pop_image(self, stack: SymbolStack, size: tuple[int, int]) -> np.ndarray:
         def pop(number: int, hidden, prior: DiagGaussian) -> np.ndarray:
@@ -128,16 +135,17 @@ class BitsBackCodec(ChainCodec):
             self._push_bins(stack, posteriors(number, visit.hidden, visit.prior), visit.bins)
         return image
 
-    def _pop_bins(self, stack: SymbolStack, q: DiagGaussian) -> np.ndarray:
-        """The bins of one layer's dims, int64 [D], by the bits on the stack."""
+    def _pop_bins(self, stack: SymbolStack, q: DiagGaussian) -> tuple[np.ndarray, float]:
+        """(the bins of one layer's dims, int64 [D], by the bits on the stack; the information in them, bits)."""
         binned = BinnedPosterior(q, self.bin_bits, self.posterior_bits)
-        bins = np.zeros(len(binned), np.int64)
+        bins, bits = np.zeros(len(binned), np.int64), 0.0
         for dims in _chunks(len(binned)):
             integers = stack.pop_uniform(len(bins[dims]), self.posterior_bits)
             bins[dims] = binned.find(integers, dims)
             first, sizes = binned.interval(bins[dims], dims)
             stack.push_below(integers - first, sizes)
-        return bins
+            bits += float(np.sum(self.posterior_bits - np.log2(sizes)))
+        return bins, bits
 
     def _push_bins(self, stack: SymbolStack, q: DiagGaussian, bins: np.ndarray) -> None:
         """The inverse of _pop_bins."""
@@ -183,6 +191,10 @@ class BitsBackCodec(ChainCodec):
                 return jax.device_get(posterior(model, *own, hidden, prior))
 
         return q_of
+
+    @property
+    def _likelihood(self) -> tuple[Any, ExactNet, Any]:
+        return self.package.lossless_model.likelihood, ExactNet(), self.package.exact_params["likelihood"]
 
 
 def _chunk_size(n_dims: int) -> int:

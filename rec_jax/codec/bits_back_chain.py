@@ -5,7 +5,7 @@ A codec says how one image is pushed on the stack, and popped again; all else is
 
 import abc
 import dataclasses
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -13,7 +13,22 @@ from rec_jax.codec import bits_back_message as message
 from rec_jax.codec.package import Package
 from rec_jax.core.errors import CorruptFile, UnsupportedImage, WrongModel
 from rec_jax.entropy.stack import StackExhausted, SymbolStack
-from rec_jax.exact.network import ExactNet
+
+
+class Ledger:
+    """What theory says of a start: it must hold the most by which pops are ever ahead of pushes."""
+
+    def __init__(self):
+        self.start_bits, self._behind = 0.0, 0.0
+
+    def popped(self, bits: float) -> None:
+        """Symbols of this information were drawn."""
+        self._behind += bits
+        self.start_bits = max(self.start_bits, self._behind)
+
+    def pushed(self, bits: float) -> None:
+        """Symbols of this information were coded."""
+        self._behind -= bits
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +40,7 @@ class Chain:
     start: np.ndarray  # the words it was started with
     pixel_crc32: int
     net_bits: tuple[int, ...]  # per image, by how much it made the message longer
+    start_bits: float  # what the start must hold in theory (Ledger)
     n_untouched_words: int  # of the start's, from the first on: nothing that was coded depends on them
 
     @property
@@ -50,12 +66,16 @@ class ChainCodec(abc.ABC):
     bin_bits: int
     posterior_bits: int
 
-    magic: ClassVar[int]  # the first byte of its messages
     portable: ClassVar[bool]  # whether a message decodes on every machine
 
+    @property
     @abc.abstractmethod
-    def _push_image(self, stack: SymbolStack, image: np.ndarray) -> None:
-        """Pushes an image uint8 [H, W, 3]."""
+    def magic(self) -> int:
+        """The first byte of its messages."""
+
+    @abc.abstractmethod
+    def _push_image(self, stack: SymbolStack, image: np.ndarray, ledger: Ledger) -> None:
+        """Pushes an image uint8 [H, W, 3], and says in the ledger what it pops and pushes."""
 
     @abc.abstractmethod
     def _pop_image(self, stack: SymbolStack, size: tuple[int, int]) -> np.ndarray:
@@ -75,11 +95,11 @@ class ChainCodec(abc.ABC):
         Raises StackExhausted if the start is too short (`enough_words` never is), UnsupportedImage for other images.
         """
         images = self._checked(images)
-        stack, net_bits = SymbolStack(start), []
+        stack, ledger, net_bits = SymbolStack(start), Ledger(), []
         for i, image in enumerate(images):
             before = stack.n_bits
             try:
-                self._push_image(stack, image)
+                self._push_image(stack, image, ledger)
             except StackExhausted:
                 enough = self.enough_words(*image.shape[:2])
                 have = f"the start of {len(start)} words was used up by image {i}"
@@ -88,7 +108,8 @@ class ChainCodec(abc.ABC):
         header = self._header(*images.shape[:3])
         untouched = min(stack.n_untouched_words, len(start))
         start = np.asarray(start, np.uint32)
-        return Chain(header, stack.message(), start, message.pixel_crc32(images), tuple(net_bits), untouched)
+        check = message.pixel_crc32(images)
+        return Chain(header, stack.message(), start, check, tuple(net_bits), ledger.start_bits, untouched)
 
     def decode_chain(self, blob: bytes) -> tuple[np.ndarray, np.ndarray]:
         """(images uint8 [N, H, W, 3], the start's words uint32 [n]) of a message that this model wrote.
@@ -113,10 +134,6 @@ class ChainCodec(abc.ABC):
         groups = self.package.model.groups
         return sum(g.n_layers * (height // g.stride) * (width // g.stride) * g.channels for g in groups)
 
-    @property
-    def _likelihood(self) -> tuple[Any, ExactNet, Any]:
-        return self.package.lossless_model.likelihood, ExactNet(), self.package.exact_params["likelihood"]
-
     def _header(self, n_images: int, height: int, width: int) -> message.MessageHeader:
         precisions = self.bin_bits, self.posterior_bits
         return message.MessageHeader(self.magic, self.package.model_id, *precisions, n_images, height, width)
@@ -136,9 +153,7 @@ class ChainCodec(abc.ABC):
     def _check_ours(self, header: message.MessageHeader, n_words: int) -> None:
         model_id, stride = self.package.model_id, self.package.model.stride
         if header.magic != self.magic:
-            raise WrongModel(
-                f"the message begins with {header.magic:#04x}, another method's; this codec's with {self.magic:#04x}"
-            )
+            raise WrongModel(f"the message was written by method {header.magic:#04x}; this codec is {self.magic:#04x}")
         if header.model_id != model_id:
             raise WrongModel(f"the message was written with model {header.model_id:04x}; this is {model_id:04x}")
         theirs, ours = (header.bin_bits, header.posterior_bits), (self.bin_bits, self.posterior_bits)

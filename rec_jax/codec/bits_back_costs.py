@@ -3,6 +3,7 @@
 Every number is of a message that was decoded back to the exact images and the exact start.
 """
 
+import math
 import time
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -25,6 +26,7 @@ class ImageCost(NamedTuple):
     single_jxl_bits: int | None = None  # its whole message from a start that holds other images' files
     jxl_bits: int | None = None  # of these, the files
     n_jxl: int | None = None  # how many files it took
+    start_bits: float = math.nan  # what theory says of initial_bits, which is whole words and the coder's state
 
     @property
     def on_jxl_bits(self) -> int | None:
@@ -76,7 +78,8 @@ def evaluate_chain(
         _decode_exactly(codec, alone, images[i : i + 1])
         initial_bits = 32 * len(alone.start)
         on_files = () if jxl_files is None else _on_files(codec, images, jxl_files, i, initial_bits)
-        costs.append(ImageCost(net_bits, _message_bits(alone), initial_bits, *on_files))
+        cost = ImageCost(net_bits, _message_bits(alone), initial_bits, *on_files)
+        costs.append(cost._replace(start_bits=alone.start_bits))
         if (i + 1) % 20 == 0 or i + 1 == len(images):
             logging.info("bits-back alone: %d of %d images", i + 1, len(images))
     return ChainCost(tuple(costs), _message_bits(chain), 32 * len(chain.start), encode_s, decode_s)

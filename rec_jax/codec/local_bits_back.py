@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from rec_jax.codec import bits_back_message as message
-from rec_jax.codec.bits_back_chain import ChainCodec
+from rec_jax.codec.bits_back_chain import ChainCodec, Ledger
 from rec_jax.codec.grid_normals import Grid, GridNormals
 from rec_jax.core.errors import ConfigError, CorruptFile
 from rec_jax.entropy.stack import SymbolStack
@@ -53,7 +53,6 @@ class LocalBitsBackCodec(ChainCodec):
     bin_bits: int = GRID_BITS
     posterior_bits: int = LOCAL_BITS
 
-    magic = message.LOCAL
     portable = False
 
     def __post_init__(self):
@@ -62,6 +61,10 @@ class LocalBitsBackCodec(ChainCodec):
         if not (4 <= self.posterior_bits < self.bin_bits and 10 <= self.bin_bits <= 36):
             given = f"bin_bits={self.bin_bits}, posterior_bits={self.posterior_bits}"
             raise ConfigError(f"{given}: need 4 <= posterior_bits < bin_bits, and 10 <= bin_bits <= 36")
+
+    @property
+    def magic(self) -> int:
+        return message.LOCAL
 
     def enough_words(self, height: int, width: int) -> int:
         return self.n_dims(height, width) * (self._model.maps_per_value + 1) * _WORDS_PER_EXCHANGE + 8
@@ -73,13 +76,21 @@ class LocalBitsBackCodec(ChainCodec):
     def _least_bits(self, height: int, width: int) -> int:
         return self.n_dims(height, width) * (self.bin_bits - 4)  # of z, the uniform bits alone
 
-    def _push_image(self, stack: SymbolStack, image: np.ndarray) -> None:
+    def _push_image(self, stack: SymbolStack, image: np.ndarray, ledger: Ledger) -> None:
         x, walk = image[None].astype(np.float64), Exchange(stack, self._grid, 2.0**-self.posterior_bits)
         net, params = ExactNet(), self.package.exact_params
+
+        def exchange(elementwise, given):
+            return walk.push(elementwise, given, ledger)
+
+        before = stack.n_bits
         e = self._grid.numbers(self._standard(x.shape).draw(stack)).reshape(x.shape)
-        u = self._model.dequantise(net, params, walk.push, e, x)
-        z = self._model.flow(net, params, walk.push, x + u)
+        ledger.popped(before - stack.n_bits)
+        u = self._model.dequantise(net, params, exchange, e, x)
+        z = self._model.flow(net, params, exchange, x + u)
+        before = stack.n_bits
         self._standard(x.shape).push(stack, self._grid.cells(z.ravel()))
+        ledger.pushed(stack.n_bits - before)
 
     def _pop_image(self, stack: SymbolStack, size: tuple[int, int]) -> np.ndarray:
         shape, walk = (1, *size, 3), Exchange(stack, self._grid, 2.0**-self.posterior_bits)
@@ -114,15 +125,18 @@ class Exchange:
     def __init__(self, stack: SymbolStack, grid: Grid, sigma: float):
         self._stack, self._grid, self._sigma = stack, grid, sigma
 
-    def push(self, elementwise: Any, x: np.ndarray) -> np.ndarray:
+    def push(self, elementwise: Any, x: np.ndarray, ledger: Ledger) -> np.ndarray:
         """y for x, chunk by chunk."""
         shape, x, y = x.shape, x.ravel(), np.empty(x.size)
         above = self._grid_above(elementwise)
         for where in _chunks(x.size):
             part = elements(elementwise, shape, where)
-            cells = self._forward(part, x[where], above).draw(self._stack)
-            y[where] = above.numbers(cells)
+            before = self._stack.n_bits
+            y[where] = above.numbers(self._forward(part, x[where], above).draw(self._stack))
+            between = self._stack.n_bits
+            ledger.popped(before - between)
             self._backward(part, y[where]).push(self._stack, self._grid.cells(x[where]))
+            ledger.pushed(self._stack.n_bits - between)
         return y.reshape(shape)
 
     def pop(self, elementwise: Any, y: np.ndarray) -> np.ndarray:

@@ -25,6 +25,7 @@ from rec_jax.models.base import (
     IntegerFlow,
     LatentModel,
     LossyModel,
+    MarkovModel,
     QuantisedModel,
 )
 from rec_jax.models.exact_params import check_stored, exact_params, float_params, quantise_params
@@ -67,9 +68,13 @@ class Package:
 
     @property
     def lossless_model(self) -> LatentModel:
-        """The model, where it has a likelihood of pixels; ConfigError of a lossy one, and of a flow."""
+        """The model, where it has layers of latents, or none; ConfigError of a lossy one, a flow and a Markov chain."""
         model = self.bounded_model
-        if isinstance(model, IntegerFlow | ContinuousFlow):
+        if isinstance(model, MarkovModel | ContinuousFlow):
+            raise ConfigError(
+                f"{self.name} codes chains of pictures (rec_jax.codec.chain_codecs), no files; take another"
+            )
+        if isinstance(model, IntegerFlow):
             raise ConfigError(f"{self.name} is a flow, which has no likelihood given latents; take another model")
         return model
 
@@ -91,12 +96,7 @@ class Package:
             return QuantisedCodec(self)
         if isinstance(self.model, IntegerFlow):
             return IDFCodec(self)
-        if isinstance(self.model, ContinuousFlow):
-            raise ConfigError(
-                f"{self.name} is a continuous flow, which codes chains of pictures and no files "
-                "(rec_jax.codec.local_bits_back); take another model"
-            )
-        return LosslessCodec(self, coder) if self.model.groups else WholeCodec(self)
+        return LosslessCodec(self, coder) if self.lossless_model.groups else WholeCodec(self)
 
 
 def open_package(name_or_path: str | os.PathLike) -> Package:

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from rec_jax.core.prng import evaluate_key
-from rec_jax.models.base import BoundedModel, ContinuousFlow, IntegerFlow, LatentModel
+from rec_jax.models.base import BoundedModel, ContinuousFlow, IntegerFlow, PixelModel
 from rec_jax.models.flow_sampling import flow_pictures
 from rec_jax.models.sampling import posterior_pictures, prior_pictures
 
@@ -16,12 +16,12 @@ _GREY = 128
 
 
 @functools.partial(jax.jit, static_argnums=(0, 3, 4))
-def _samples(model: LatentModel | IntegerFlow, params: Any, key: jax.Array, n: int, size: tuple[int, int]) -> jax.Array:
+def _samples(model: PixelModel | IntegerFlow, params: Any, key: jax.Array, n: int, size: tuple[int, int]) -> jax.Array:
     return prior_pictures(model, params, key, n, size)
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _carried(model: LatentModel, params: Any, key: jax.Array, images: jax.Array) -> jax.Array:
+def _carried(model: PixelModel, params: Any, key: jax.Array, images: jax.Array) -> jax.Array:
     return posterior_pictures(model, params, key, images)
 
 

@@ -43,12 +43,14 @@ class ExactNet:
 
     # ---- layers --------------------------------------------------------------------------------------------------
 
-    def conv(self, params: dict, x: Any, features: int = 0, init_scale: float = 1.0, valid: bool = False) -> Any:
+    def conv(
+        self, params: dict, x: Any, features: int = 0, init_scale: float = 1.0, valid: bool = False, size: int = 3
+    ) -> Any:
         """Convolution, rounded to units of 2^-12 and clipped; params as quantise.py makes them.
 
-        valid: see convolution.py.  features, init_scale: for the nets that make parameters.
+        valid: see convolution.py.  features, init_scale, size: for the nets that make parameters.
         """
-        del features, init_scale
+        del features, init_scale, size
         return self._convolution(params, x, FRACTION_BITS, valid)
 
     def conv_relu(self, params: dict, x: Any, valid: bool = False) -> Any:

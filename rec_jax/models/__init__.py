@@ -5,6 +5,7 @@ from typing import Any
 from rec_jax.core.errors import ConfigError
 from rec_jax.core.plugins import is_plugin
 from rec_jax.models.base import AnyModel
+from rec_jax.models.configs.bit_swap import make_bit_swap
 from rec_jax.models.configs.flow_pp import make_flow_pp
 from rec_jax.models.configs.hyperprior import make_hyperprior
 from rec_jax.models.configs.idf import make_idf
@@ -14,7 +15,7 @@ from rec_jax.models.configs.rd_vae import make_rd_vae
 from rec_jax.models.configs.resnet_vae import make_resnet_vae
 from rec_jax.models.phases_model import PhasesModel
 
-_KINDS = ("resnet_vae", "phases", "rd_vae", "hyperprior", "idf", "flow_pp")
+_KINDS = ("resnet_vae", "phases", "rd_vae", "hyperprior", "idf", "flow_pp", "bit_swap")
 
 
 def make_model(config: Any) -> AnyModel:
@@ -36,6 +37,8 @@ def make_model(config: Any) -> AnyModel:
             return make_idf(config)
         case "flow_pp":
             return make_flow_pp(config)
+        case "bit_swap":
+            return make_bit_swap(config)
         case kind if is_plugin(kind):
             return make_plugin(kind, config)
         case other:

@@ -60,6 +60,43 @@ class TopDownModel(Protocol):
         """The stacked parameters of a group's layers."""
 
 
+@runtime_checkable
+class MarkovModel(Protocol):
+    """p(x | z_1) p(z_1 | z_2) ... p(z_L) with q(z_1 | x) q(z_2 | z_1) ... q(z_L | z_{L-1}), of logistic latents.
+
+    A law is (loc, what its scale is a function of), [B, h, w, c] each (logistics.py, exact/logistic.py).
+    """
+
+    @property
+    def stride(self) -> int:
+        """The side of its pictures; larger ones are cut."""
+        ...
+
+    @property
+    def encoder_only(self) -> tuple[str, ...]: ...
+
+    @property
+    def groups(self) -> list[Group]:
+        """One, of all layers."""
+
+    @property
+    def likelihood(self) -> Likelihood:
+        """p(x | z_1)."""
+        ...
+
+    def empty_params(self) -> dict[str, Any]:
+        """The parameter tree with an empty dict for every convolution."""
+
+    def inference_law(self, net, params: dict, number: int, below: Any) -> tuple[Any, Any]:
+        """q(z_{number + 1} | z_number), number from 0; z_0: scaled pixels."""
+
+    def generative_law(self, net, params: dict, number: int, above: Any) -> tuple[Any, Any]:
+        """p(z_number | z_{number + 1}), number from 1 to L - 1."""
+
+    def outputs(self, net, params: dict, z: Any) -> Any:
+        """What p(x | z_1) is made of, [B, H, W, n_outputs]."""
+
+
 class LatentModel(TopDownModel, Protocol):
     """p(x, z) = p(x | z) prod_l p(z_l | z_<l): of a picture's every value."""
 
@@ -211,5 +248,6 @@ class ContinuousFlow(StartingModel, Protocol):
         """e of u."""
 
 
-BoundedModel = LatentModel | IntegerFlow | ContinuousFlow  # of a picture's bits
+PixelModel = LatentModel | MarkovModel  # whatever has a likelihood
+BoundedModel = PixelModel | IntegerFlow | ContinuousFlow  # whatever has a bound of a picture's bits
 AnyModel = BoundedModel | LossyModel | QuantisedModel

@@ -29,9 +29,9 @@ class FloatNet:
         self.compute_dtype = compute_dtype
         self.unroll = unroll
 
-    def conv(self, params: dict, x: jax.Array, features: int = 0, init_scale: float = 1.0, valid: bool = False):
+    def conv(self, params: dict, x: jax.Array, features=0, init_scale=1.0, valid: bool = False, size: int = 3):
         """Convolution [B, H, W, C] -> [B, H, W, features]; params {"v", "g", "b"}, or plain {"w", "b"}."""
-        del init_scale
+        del init_scale, size
         if "w" in params:
             return convolve_plain(x, params["w"], self.compute_dtype, valid) + params["b"]
         from rec_jax.models.weight_norm import WeightNormConv  # and with it flax, which an encoder does without

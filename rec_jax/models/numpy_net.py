@@ -21,9 +21,9 @@ class NumpyNet:
     def __init__(self, dtype: Any = np.float32):
         self.dtype = dtype
 
-    def conv(self, params: dict, x, features: int = 0, init_scale: float = 1.0, valid: bool = False):
+    def conv(self, params: dict, x, features: int = 0, init_scale=1.0, valid: bool = False, size: int = 3):
         """Convolution [B, H, W, C] -> [B, H, W, features]; zeros surround x, or (valid) the kernel lies inside."""
-        del features, init_scale
+        del features, init_scale, size
         w, b = (np.asarray(params[name], self.dtype) for name in ("w", "b"))
 
         def add_bias(sums):

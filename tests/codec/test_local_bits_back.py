@@ -12,6 +12,7 @@ import optax
 import pytest
 from tiny_codec import tiny_package
 
+from rec_jax.codec.bits_back_chain import Ledger
 from rec_jax.codec.bits_back_costs import evaluate_chain
 from rec_jax.codec.grid_normals import Grid
 from rec_jax.codec.local_bits_back import Exchange, LocalBitsBackCodec
@@ -46,7 +47,7 @@ def test_an_exchange_costs_the_log_slope_and_is_undone(name):
     words = random_words(20_000)
     stack = SymbolStack(words)
     before = stack.n_bits
-    y = Exchange(stack, GRID, 2.0**-14).push(f, x)
+    y = Exchange(stack, GRID, 2.0**-14).push(f, x, Ledger())
     image, log_slope = f.forward(x, np)
     assert np.abs((y - image) / np.exp(log_slope)).max() < 8 * 2.0**-14
     net_bits = (stack.n_bits - before) / x.size
@@ -130,6 +131,7 @@ def test_coarser_grids_need_shorter_starts(codec, images, precisions):
     chain = codec.encode_chain(images[:1], random_words(codec.enough_words(8, 8))).with_shortest_start()
     np.testing.assert_array_equal(codec.decode_chain(chain.blob)[0], images[:1])
     start = 32 * len(chain.start) / N_DIMS
+    assert start == pytest.approx(chain.start_bits / N_DIMS, abs=96 / N_DIMS)
     assert precisions[0] + 2.05 - 0.5 < start < precisions[0] + 2.05 + (precisions[0] - precisions[1]) / 8 + 2.5
 
 
