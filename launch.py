@@ -31,6 +31,7 @@ from rec_jax.train.parallel import initialize_processes, is_main_process
 from rec_jax.train.stop import Stopped, raise_on_sigterm
 
 if TYPE_CHECKING:
+    from rec_jax.evaluate.chains import ChainSummary
     from rec_jax.evaluate.summary import Summary
     from rec_jax.sweep.runs import Run
 
@@ -56,11 +57,12 @@ def train(config: ConfigDict, workdir: Path) -> None:
     run(config, workdir, images, _evaluators(config), initial_params)
 
 
-def evaluate(config: ConfigDict, workdir: Path, share: Share = WHOLE) -> "Summary | None":
+def evaluate(config: ConfigDict, workdir: Path, share: Share = WHOLE) -> "Summary | ChainSummary | None":
     """Prints ELBO and real files of config.evaluate's images with the weights of workdir, or of --model.
 
     share: this process's part of the images, where it is not one of several that began together.
     """
+    from rec_jax.evaluate.chains import ChainSummary, format_chains
     from rec_jax.evaluate.run import evaluate as run
     from rec_jax.evaluate.summary import format_summary
 
@@ -71,7 +73,7 @@ def evaluate(config: ConfigDict, workdir: Path, share: Share = WHOLE) -> "Summar
     if summary is None:
         print(f"share {share.index + 1}/{share.count} is done; the summary comes with the last one")
     elif is_main_process():
-        print(format_summary(summary))
+        print(format_chains(summary) if isinstance(summary, ChainSummary) else format_summary(summary))
     return summary
 
 
@@ -79,6 +81,7 @@ def export(config: ConfigDict, workdir: Path, path: Path) -> None:
     """Writes the averaged weights of workdir as integers, with what the default coder must know, as one model file."""
     from configs.base import choose_coder
     from rec_jax.codec.calibrate import N_IMAGES, calibrate
+    from rec_jax.codec.chain_codecs import chain_codec
     from rec_jax.codec.learned import configured_coder
     from rec_jax.codec.model_file import write_model_file
     from rec_jax.codec.package import package_of_params
@@ -99,7 +102,8 @@ def export(config: ConfigDict, workdir: Path, path: Path) -> None:
         dict(layer_weights=learned.shares, layer_step_counts=counts, layer_weights_by_scale=learned.by_scale)
     )
     model_id = write_model_file(path, package.stored, config.to_dict())
-    print(f"{path}: {path.stat().st_size} bytes, model id {model_id:04x}; try rec-jax compress --model {path}")
+    hint = f"--mode=evaluate --model={path}" if chain_codec(package) else f"rec-jax compress --model {path}"
+    print(f"{path}: {path.stat().st_size} bytes, model id {model_id:04x}; try {hint}")
 
 
 def check(config: ConfigDict) -> None:
@@ -123,6 +127,7 @@ def sweep(config: ConfigDict, workdir: Path, all_overrides: list[dict], share: S
     share: the runs of this process; without it, any number of processes take what no other one has.
     """
     from rec_jax.core.locks import InUse, locked
+    from rec_jax.evaluate.summary import Summary
     from rec_jax.sweep.report import write_report
     from rec_jax.sweep.runs import Run, Waiting, do_runs
     from rec_jax.train.checkpoint import link_checkpoints
@@ -148,7 +153,7 @@ def sweep(config: ConfigDict, workdir: Path, all_overrides: list[dict], share: S
             write_config(run.folder, run.config)
             link_checkpoints(run.folder, workdir)
         summary = evaluate(run.config, run.folder)
-        assert summary is not None, "of all images"
+        assert isinstance(summary, Summary), "of all images, and their files"
         return summary
 
     failed = do_runs(runs[share.index :: share.count], work)
@@ -159,6 +164,8 @@ def sweep(config: ConfigDict, workdir: Path, all_overrides: list[dict], share: S
 
 def _checked_sweep(config: ConfigDict, workdir: Path, all_overrides: list[dict]) -> "list[Run]":
     """All runs; ConfigError for the first that cannot be."""
+    from rec_jax.models import make_model
+    from rec_jax.models.base import MarkovModel
     from rec_jax.sweep.runs import Run
     from rec_jax.train.saved_config import with_overrides
 
@@ -172,6 +179,8 @@ def _checked_sweep(config: ConfigDict, workdir: Path, all_overrides: list[dict])
         changed = with_overrides(config, overrides)
         try:
             check(changed)
+            if isinstance(make_model(changed.model), MarkovModel):
+                raise ConfigError("a sweep compares files, and this model codes chains of images")
             images = repr((changed.data, changed.evaluate.split, changed.evaluate.n_images, changed.model))
             if images not in checked:
                 check_evaluation(changed)
@@ -217,7 +226,7 @@ def _initial_params(config: ConfigDict):
     from rec_jax.codec.package import open_package
     from rec_jax.core.prng import init_key
     from rec_jax.models import make_model
-    from rec_jax.models.base import CurveModel
+    from rec_jax.models.base import StartingModel
     from rec_jax.models.exact_params import trainable_params
     from rec_jax.models.widen import widen
 
@@ -234,7 +243,7 @@ def _initial_params(config: ConfigDict):
     if theirs == ours:
         return params
     model = make_model(ours)
-    assert not isinstance(model, CurveModel), "it has one kind of output"
+    assert not isinstance(model, StartingModel), "it has one kind of output"
     return widen(params, model.likelihood, init_key(config.seed))
 
 

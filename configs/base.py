@@ -80,6 +80,12 @@ def shrink(config: ConfigDict) -> ConfigDict:
             config.data.patch = 64
             config.model.update(dict(levels=((8, 16, 0, 1), (16, 16, 1, 0)), channels=12))
             config.model.update(dict(hyper_levels=((16, 8, 1, 1), (64, 8, 0, 0)), hyper_channels=4))
+        elif config.model.kind == "idf":
+            config.model.update(dict(levels=2, steps=1, growth=8, depth=2))
+        elif config.model.kind == "flow_pp":
+            config.model.update(dict(couplings=(1, 1, 1), dequantiser=1, width=8, blocks=1, n_components=2))
+        elif config.model.kind == "bit_swap":
+            config.model.update(dict(layers=2, width=8, wide_units=1, units=2))
         elif "levels" in config.model:
             config.model.levels = ((2, 2, 8, 2), (4, 1, 8, 2))
         config.coder.n_beams = 4
@@ -109,6 +115,15 @@ def choose_phases(config: ConfigDict) -> ConfigDict:
     return config
 
 
+def choose_idf(config: ConfigDict) -> ConfigDict:
+    """Integer discrete flow (rec_jax/models/idf.py): 96 channels in 6 layers, 3 couplings in each of 3 levels."""
+    with config.unlocked():
+        config.model = ConfigDict(dict(kind="idf", levels=3, steps=3, growth=96, depth=6, n_components=3))
+    config.train.update(dict(optimizer="adamax", learning_rate=1e-3, warmup_steps=100, flip=True, free_nats=0.0))
+    config.train.update(dict(schedule="cosine", decay_steps=(), clip_norm=10.0, ema_decay=0.998))
+    return config
+
+
 def choose_lossy(config: ConfigDict) -> ConfigDict:
     """The hierarchical VAE for lossy pictures, learned along its whole curve (rec_jax/models/rd_vae.py)."""
     levels = ((8, 128, 3, 32, 1), (16, 128, 3, 32, 1), (32, 128, 2, 32, 1))  # stride, width, layers, channels, blocks
@@ -130,6 +145,29 @@ def choose_hyperprior(config: ConfigDict, hyperprior: str) -> ConfigDict:
     curve = {name: config.model[name] for name in ("knots", "lambdas", "distortion")}
     with config.unlocked():
         config.model = ConfigDict(dict(kind="hyperprior", hyperprior=hyperprior) | levels | above | curve)
+    return config
+
+
+def choose_flow_pp(config: ConfigDict) -> ConfigDict:
+    """The small Flow++ that local bits-back codes (rec_jax/models/flow_pp.py), trained as the paper's but shorter."""
+    sizes = dict(couplings=(2, 1, 2), dequantiser=2, width=32, blocks=2, n_components=4)
+    with config.unlocked():
+        config.model = ConfigDict(dict(kind="flow_pp") | sizes)
+    config.train.update(dict(optimizer="adam", learning_rate=1e-3, warmup_steps=200, clip_norm=1.0, flip=True))
+    config.train.update(dict(schedule="cosine", decay_steps=(), free_nats=0.0, compute_dtype="float32"))
+    return config
+
+
+def choose_bit_swap(config: ConfigDict) -> ConfigDict:
+    """Bit-Swap's chain of logistic latents (rec_jax/models/bit_swap.py) at the size that a CPU trains in hours."""
+    sizes = dict(side=32, layers=4, width=48, channels=8, wide_units=2, units=4)
+    with config.unlocked():
+        config.model = ConfigDict(dict(kind="bit_swap") | sizes)
+    # The authors' rate and batch; free bits of 1 bit and a gradient norm of 1 in bits per dimension, both in nats.
+    config.train.update(dict(optimizer="adam", learning_rate=2e-3, warmup_steps=100, batch_size=16))
+    config.train.update(dict(free_nats=0.693, clip_norm=0.693, ema_decay=0.999))
+    config.train.update(dict(schedule="cosine", decay_steps=()))
+    config.evaluate.n_images = 100  # a chain
     return config
 
 

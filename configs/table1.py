@@ -46,10 +46,11 @@ def _column(**changes) -> dict:
     split_train: the images that iREC's numbers of steps are learned on; '' takes embedded ones.
     n_classical, n_learned: the first so many images; 0: all.  crop: side of the centre crops that iREC and HiLLoC
     code instead of whole images; 0: whole ones.  models: names or paths, joined by commas, the main one first.
-    phases: name or path of a model without latents.
+    phases, idf, bit_swap, lbb: name or path of a model without latents, and of the rivals'; '' for none.
     """
     column = dict(kind="tfds", name="", split="test", split_train="train", patch=0)
-    return column | dict(n_classical=0, n_learned=500, crop=0, models="", phases="") | changes
+    column |= dict(phases="", idf="", bit_swap="", lbb="")
+    return column | dict(n_classical=0, n_learned=500, crop=0, models="") | changes
 
 
 def _shrink(config: ConfigDict) -> None:

@@ -1,8 +1,9 @@
-"""HiLLoC: bits-back coding over the same model, in chains and image by image (rec_jax.codec.bits_back_costs)."""
+"""Bits-back coding, in chains and image by image: HiLLoC over the column's models, others over their own."""
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Sequence
+import operator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,30 +13,36 @@ from experiments.table1.cells import Cell, Job, rows_name
 from experiments.table1.classical import JXL, jxl_file
 from experiments.table1.columns import Column, Images
 from experiments.table1.learned import codec_key, model_title, opened
+from rec_jax.codec import Package
 from rec_jax.codec.bits_back import BitsBackCodec
-from rec_jax.codec.bits_back_costs import evaluate_chain
+from rec_jax.codec.bits_back_chain import ChainCodec
 from rec_jax.core.errors import MissingFile
 from rec_jax.core.rows import files_digest, open_rows
 from rec_jax.core.units import bits_to_bpd
-from rec_jax.evaluate.elbo import image_elbo
+from rec_jax.evaluate.chains import chains, measure_chain
 
-CHAIN_IMAGES = 100  # at least, where there are as many
+BIN_PRECISIONS = "{} bits a bin, posteriors to {} bits"
+LOCAL_PRECISIONS = "a grid of 2^-{}, local noise of 2^-{}"
 
 
 @dataclasses.dataclass(frozen=True)
 class BitsBack:
     """Per model a cell of the column's images, or of their centre crops where it has a crop size.
 
-    seed: of the random starts, and of the posterior samples of the ELBO.
+    seed: of the random starts, and of the posterior samples of the ELBO.  models_of: of a column.
+    precisions: the codec's two, in words.
     """
 
     id: str
     seed: int
+    codec_of: Callable[[Package], ChainCodec] = BitsBackCodec
+    models_of: Callable[[Column], list[str]] = operator.attrgetter("models")
+    precisions: str = BIN_PRECISIONS
 
     def jobs(self, column: Column) -> Iterator[Job]:
         """Raises a RecError when it comes to data or a model that are not there."""
         images = column.cropped_images() if column.crop else column.learned_images()
-        return (self._job(column, model, images) for model in column.models)
+        return (self._job(column, model, images) for model in self.models_of(column))
 
     def rates(self, rows: Sequence[dict[str, Any]]) -> dict[str, float]:
         """Bits per dimension: 'single' with its whole random start, 'asymptotic' a chain's net rate."""
@@ -51,8 +58,8 @@ class BitsBack:
         return bits_to_bpd(row["single_random_bits"], row["n_dims"])
 
     def _job(self, column: Column, model: str, images: Images) -> Job:
-        codec = BitsBackCodec(opened(model))
-        precisions = f"{codec.bin_bits} bits a bin, posteriors to {codec.posterior_bits} bits"
+        codec = self.codec_of(opened(model))
+        precisions = self.precisions.format(codec.bin_bits, codec.posterior_bits)
         made_by = f"bits-back with ANS, {precisions}, an image at once"
         key = codec_key(made_by, model, images, self.seed)
         key |= {"measured_by": files_digest(__file__), "start": jxl_or_none()}
@@ -62,7 +69,7 @@ class BitsBack:
         )  # fmt: skip
         return Job(cell, functools.partial(self._measure, codec, images))
 
-    def _measure(self, codec: BitsBackCodec, images: Images, path: Path, stamp, progress) -> None:
+    def _measure(self, codec: ChainCodec, images: Images, path: Path, stamp, progress) -> None:
         with open_rows(path) as log:
             for numbers in chains(len(images)):
                 if not set(numbers) <= {row["image"] for row in log.rows}:
@@ -71,25 +78,9 @@ class BitsBack:
                     progress(len(numbers))
 
 
-def chain_rows(codec: BitsBackCodec, images: np.ndarray, numbers: list[int], seed: int) -> list[dict[str, Any]]:
-    """One row per image of a chain: its ImageCost, its ELBO, and what it shares with the others.
-
-    The start that holds JPEG XL files is measured where there is a JPEG XL.
-    """
-    cost = evaluate_chain(codec, images, _jxl_files(images), seed)
-    elbo = image_elbo(codec.package.model, codec.package.float_params, images, numbers, seed, batch_size=4)
-    shared = {"chain_images": len(numbers), "chain_bits": cost.message_bits}
-    shared |= {"encode_s": cost.encode_s, "decode_s": cost.decode_s}
-    return [
-        {"image": number, "n_dims": image.size, **one._asdict(), "elbo_bits": float(elbo_bits), **shared}
-        for number, image, one, elbo_bits in zip(numbers, images, cost.images, elbo.elbo_bits, strict=True)
-    ]
-
-
-def chains(n_images: int) -> list[list[int]]:
-    """Numbers 0 ... n_images - 1 in chains of CHAIN_IMAGES or a few more, or in one of all where there are fewer."""
-    parts = np.array_split(np.arange(n_images), max(1, n_images // CHAIN_IMAGES))
-    return [part.tolist() for part in parts]
+def chain_rows(codec: ChainCodec, images: np.ndarray, numbers: list[int], seed: int) -> list[dict[str, Any]]:
+    """One row per image of a chain; the start that holds JPEG XL files is measured where there is a JPEG XL."""
+    return measure_chain(codec, images, numbers, seed, _jxl_files(images))
 
 
 def jxl_or_none() -> str | None:

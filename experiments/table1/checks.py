@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from experiments.table1.cells import Cell
+from experiments.table1.coder_losses import CHAINS
 from rec_jax.codec.container import LOSSLESS
 from rec_jax.core.estimates import Estimate, ratio
 from rec_jax.core.units import bits_to_nats
@@ -75,7 +76,7 @@ def _loss_checks(losses: Sequence[dict[str, Any]]) -> Iterator[Check]:
 
 def _bits_back_checks(measured: dict[Cell, Rows]) -> Iterator[Check]:
     for chain, chain_rows in measured.items():
-        if chain.row != "hilloc":
+        if chain.row not in CHAINS:
             continue
         yield _over_elbo(chain, chain_rows)
         for rec, rec_rows in measured.items():
@@ -93,7 +94,7 @@ def _over_elbo(chain: Cell, rows: Rows) -> Check:
     required = f"at most +{100 * MAX_OVER_ELBO:.0f}% over at least {MIN_CHAIN_IMAGES} images"
     n_chain = min(row["chain_images"] for row in rows)
     return Check(
-        f"HiLLoC's chains over the ELBO; {_subject(chain)}",
+        f"{CHAINS[chain.row]}'s chains over the ELBO; {_subject(chain)}",
         f"{over.text(2, 100)}%, chains of {n_chain} images",
         required,
         _verdict(over.value <= MAX_OVER_ELBO, (chain, rows)) if n_chain >= MIN_CHAIN_IMAGES else None,

@@ -9,6 +9,7 @@ from rec_jax.core.estimates import ratio
 from rec_jax.evaluate.summary import summarise
 
 CODERS = ("irec", "rec")  # the rows whose files are ours
+CHAINS = {"hilloc": "HiLLoC", "bitswap": "Bit-Swap", "lbb": "LBB"}  # rows of bits-back coding
 
 
 def coder_losses(measured: dict[Cell, list[dict[str, Any]]], published: dict[str, Any]) -> list[dict[str, Any]]:
@@ -48,7 +49,7 @@ def bits_back_details(measured: dict[Cell, list[dict[str, Any]]]) -> list[dict[s
             **bits_back_means(rows),
         }
         for cell, rows in measured.items()
-        if cell.row == "hilloc"
+        if cell.row in CHAINS
     ]
 
 

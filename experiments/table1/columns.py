@@ -65,12 +65,11 @@ class Column:
             raise ConfigError(f"config.{self.id}.models is empty; name a shipped model or a model file")
         return names
 
-    @property
-    def phases_model(self) -> str:
-        """Name or path of a model without latents; ConfigError if there is none."""
-        if not self.options["phases"]:
-            raise ConfigError(f"config.{self.id}.phases is empty; name a shipped model or a model file")
-        return self.options["phases"]
+    def model_of(self, kind: str) -> str:
+        """Name or path of the model of one row: "phases", "idf", "bit_swap", "lbb"; ConfigError if there is none."""
+        if not self.options[kind]:
+            raise ConfigError(f"config.{self.id}.{kind} is empty; name a shipped model or a model file")
+        return self.options[kind]
 
     @functools.cached_property
     def data(self) -> str:

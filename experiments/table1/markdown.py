@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from experiments.table1.checks import subject
+from experiments.table1.coder_losses import CHAINS
 from rec_jax.core.estimates import Estimate
 
 STAND_IN_MARK = "ˢ"
@@ -129,15 +130,15 @@ def loss_lines(table: dict[str, Any]) -> list[list[str]]:
 
 
 def bits_back_lines(table: dict[str, Any]) -> list[list[str]]:
-    """HiLLoC's costs per start, bits/dim."""
-    head = ["HiLLoC", "n", "ELBO", "chain, net", "images a chain", "one image, random start", "of it the start"]
-    head += ["one image, start of JPEG XL files", "files it takes", "more than those files", "per image in the message"]
-    lines = [head]
+    """Costs of bits-back coding per start, bits/dim."""
+    head = ["method", "images", "n", "ELBO", "chain, net", "images a chain", "one image, random start"]
+    head += ["of it the start", "one image, start of JPEG XL files", "files it takes", "more than those files"]
+    lines = [[*head, "per image in the message"]]
     for entry in table["bits_back"]:
         rates = {name: _rate(bpd, entry["bpd_error"].get(name)) for name, bpd in entry["bpd"].items()}
-        words = [named(entry), str(entry["n_images"]), rates["elbo"], rates["net"], str(entry["chain_images"])]
-        words += [rates["single_random"], rates["initial"], rates["single_jxl"], _rate(entry["n_jxl"], None)]
-        lines.append([*words, rates["on_jxl"], rates["collection"]])
+        words = [CHAINS[entry["row"]], named(entry), str(entry["n_images"]), rates["elbo"], rates["net"]]
+        words += [str(entry["chain_images"]), rates["single_random"], rates["initial"], rates["single_jxl"]]
+        lines.append([*words, _rate(entry["n_jxl"], None), rates["on_jxl"], rates["collection"]])
     return lines
 
 

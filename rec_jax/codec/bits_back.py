@@ -32,12 +32,12 @@ import numpy as np
 
 from rec_jax.codec import bits_back_message as message
 from rec_jax.codec.bits_back_bins import BinnedPosterior, bin_centres
-from rec_jax.codec.package import Package
+from rec_jax.codec.bits_back_chain import ChainCodec, Ledger
 from rec_jax.codec.pixels import read_pixels, write_pixels
-from rec_jax.core.errors import ConfigError, CorruptFile, UnsupportedImage, WrongModel
+from rec_jax.core.errors import ConfigError, CorruptFile
 from rec_jax.core.gaussian import DiagGaussian, standardise
 from rec_jax.core.layers import layer_at
-from rec_jax.entropy.stack import LastFirst, StackExhausted, SymbolStack
+from rec_jax.entropy.stack import LastFirst, SymbolStack
 from rec_jax.exact.arithmetic import FRACTION_BITS, as_floats
 from rec_jax.exact.network import ExactNet
 from rec_jax.exact.prior import as_latents, place, prior_integers
@@ -76,109 +76,51 @@ class _Visit(NamedTuple):
     bins: np.ndarray  # int64 [D]
 
 
-@dataclasses.dataclass(frozen=True)
-class Chain:
-    """A message and what it is made of."""
-
-    header: message.MessageHeader
-    words: np.ndarray  # uint32 [n]
-    start: np.ndarray  # the words it was started with
-    pixel_crc32: int
-    net_bits: tuple[int, ...]  # per image, by how much it made the message longer
-    n_untouched_words: int  # of the start's, from the first on: nothing that was coded depends on them
-
-    @property
-    def blob(self) -> bytes:
-        """The message as bytes, header included."""
-        check = message.check_of(self.header, self.pixel_crc32, self.start)
-        return message.pack(self.header, check, self.words)
-
-    def with_shortest_start(self) -> "Chain":
-        """The chain that a start of just enough words gives: the same one without the words that were not touched."""
-        n = self.n_untouched_words
-        return dataclasses.replace(self, words=self.words[n:], start=self.start[n:], n_untouched_words=0)
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
-class BitsBackCodec:
-    """A package, as in LosslessCodec, with the two precisions.
+class BitsBackCodec(ChainCodec):
+    """HiLLoC's, of a package as in LosslessCodec."""
 
-    bin_bits: each latent is one of 2^bin_bits bins.  posterior_bits: frequencies are out of 2^posterior_bits.
-    """
-
-    package: Package
     bin_bits: int = BIN_BITS
     posterior_bits: int = POSTERIOR_BITS
+
+    portable = False
 
     def __post_init__(self):
         if not 1 <= self.bin_bits < self.posterior_bits <= 24:
             given = f"bin_bits={self.bin_bits}, posterior_bits={self.posterior_bits}"
             raise ConfigError(f"{given}: need 1 <= bin_bits < posterior_bits <= 24")
 
-    def encode_chain(self, images: np.ndarray, start: np.ndarray) -> Chain:
-        """Pushes images uint8 [N, H, W, 3], first image first, on a start of words uint32 [n].
-
-        Raises StackExhausted if the start is too short (`enough_words` never is), UnsupportedImage for other images.
-        """
-        images = self._checked(images)
-        stack, net_bits = SymbolStack(start), []
-        for i, image in enumerate(images):
-            before = stack.n_bits
-            try:
-                self._push_image(stack, image)
-            except StackExhausted:
-                enough = self.enough_words(*image.shape[:2])
-                have = f"the start of {len(start)} words was used up by image {i}"
-                raise StackExhausted(f"{have}; {enough} words are enough for any image of this size") from None
-            net_bits.append(stack.n_bits - before)
-        header = message.MessageHeader(self.package.model_id, self.bin_bits, self.posterior_bits, *images.shape[:3])
-        untouched = min(stack.n_untouched_words, len(start))
-        start = np.asarray(start, np.uint32)
-        return Chain(header, stack.message(), start, message.pixel_crc32(images), tuple(net_bits), untouched)
-
-    def decode_chain(self, blob: bytes) -> tuple[np.ndarray, np.ndarray]:
-        """(images uint8 [N, H, W, 3], the start's words uint32 [n]) of a message that this model wrote.
-
-        Raises CorruptFile, UnsupportedVersion, WrongModel or BitstreamMismatch; never returns other pixels.
-        """
-        header, check, words = message.unpack(blob)
-        self._check_ours(header, len(words))
-        try:
-            stack = SymbolStack(words, sealed=True)
-            images = [self._pop_image(stack, (header.height, header.width)) for _ in range(header.n_images)]
-            start = stack.start()
-        except (StackExhausted, CorruptFile) as error:
-            raise message.mismatch() from error
-        images = np.stack(images[::-1])
-        if message.check_of(header, message.pixel_crc32(images), start) != check:
-            raise message.mismatch()
-        return images, start
+    @property
+    def magic(self) -> int:
+        return message.HILLOC
 
     def enough_words(self, height: int, width: int) -> int:
         """Words of a start that no image of this size can use up: P bits a dim and what is on loan."""
         n_dims = self.n_dims(height, width)
         return (n_dims + _chunk_size(n_dims)) * self.posterior_bits // 32 + 8
 
-    def n_dims(self, height: int, width: int) -> int:
-        """Number of latents of an image."""
-        groups = self.package.model.groups
-        return sum(g.n_layers * (height // g.stride) * (width // g.stride) * g.channels for g in groups)
+    def _least_bits(self, height: int, width: int) -> int:
+        return self.bin_bits * self.n_dims(height, width)  # the last image's latents lie on top, n bits each
 
     # ---- one image -----------------------------------------------------------------------------------------------
 
-    def _push_image(self, stack: SymbolStack, image: np.ndarray) -> None:
+    def _push_image(self, stack: SymbolStack, image: np.ndarray, ledger: Ledger) -> None:
         posteriors = self._posteriors(image)
         size = image.shape[:2]
 
         def pop(number: int, hidden, prior: DiagGaussian) -> np.ndarray:
-            return self._pop_bins(stack, posteriors(number, hidden, prior))
+            bins, bits = self._pop_bins(stack, posteriors(number, hidden, prior))
+            ledger.popped(bits)
+            return bins
 
         outputs, visits = self._walk(size, pop)
         sink, real = LastFirst(), np.ones((1, *size), bool)
-        write_pixels(sink, *self._likelihood, outputs, image[None].astype(np.int32), real, _COLOURS, _DEPTH)
+        pixels = image[None].astype(np.int32)
+        ledger.pushed(write_pixels(sink, *self._likelihood, outputs, pixels, real, _COLOURS, _DEPTH))
         sink.push_on(stack)
         for visit in reversed(visits):
             stack.push_uniform(visit.bins, self.bin_bits)
+            ledger.pushed(self.bin_bits * len(visit.bins))
 
     def _pop_image(self, stack: SymbolStack, size: tuple[int, int]) -> np.ndarray:
         def pop(number: int, hidden, prior: DiagGaussian) -> np.ndarray:
@@ -193,16 +135,17 @@ class BitsBackCodec:
             self._push_bins(stack, posteriors(number, visit.hidden, visit.prior), visit.bins)
         return image
 
-    def _pop_bins(self, stack: SymbolStack, q: DiagGaussian) -> np.ndarray:
-        """The bins of one layer's dims, int64 [D], by the bits on the stack."""
+    def _pop_bins(self, stack: SymbolStack, q: DiagGaussian) -> tuple[np.ndarray, float]:
+        """(the bins of one layer's dims, int64 [D], by the bits on the stack; the information in them, bits)."""
         binned = BinnedPosterior(q, self.bin_bits, self.posterior_bits)
-        bins = np.zeros(len(binned), np.int64)
+        bins, bits = np.zeros(len(binned), np.int64), 0.0
         for dims in _chunks(len(binned)):
             integers = stack.pop_uniform(len(bins[dims]), self.posterior_bits)
             bins[dims] = binned.find(integers, dims)
             first, sizes = binned.interval(bins[dims], dims)
             stack.push_below(integers - first, sizes)
-        return bins
+            bits += float(np.sum(self.posterior_bits - np.log2(sizes)))
+        return bins, bits
 
     def _push_bins(self, stack: SymbolStack, q: DiagGaussian, bins: np.ndarray) -> None:
         """The inverse of _pop_bins."""
@@ -252,33 +195,6 @@ class BitsBackCodec:
     @property
     def _likelihood(self) -> tuple[Any, ExactNet, Any]:
         return self.package.lossless_model.likelihood, ExactNet(), self.package.exact_params["likelihood"]
-
-    # ---- what both sides know ------------------------------------------------------------------------------------
-
-    def _checked(self, images: np.ndarray) -> np.ndarray:
-        images = np.asarray(images)
-        stride = self.package.model.stride
-        if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8:
-            raise UnsupportedImage(f"images are {images.dtype} {list(images.shape)}; give uint8 [N, H, W, 3]")
-        n, height, width, _ = images.shape
-        if not (n and height and width) or height % stride or width % stride or max(images.shape) >= 2**16:
-            raise UnsupportedImage(
-                f"{n} images of {height} x {width}: sides must be multiples of {stride}, below 65536"
-            )
-        return images
-
-    def _check_ours(self, header: message.MessageHeader, n_words: int) -> None:
-        model_id, stride = self.package.model_id, self.package.model.stride
-        if header.model_id != model_id:
-            raise WrongModel(f"the message was written with model {header.model_id:04x}; this is {model_id:04x}")
-        theirs, ours = (header.bin_bits, header.posterior_bits), (self.bin_bits, self.posterior_bits)
-        if theirs != ours:
-            raise WrongModel(f"the message was written with bin_bits, posterior_bits {theirs}; this codec has {ours}")
-        size = header.height, header.width
-        if not header.n_images or any(side == 0 or side % stride for side in size):
-            raise CorruptFile(f"the message is damaged: it claims {header.n_images} images of {size[0]} x {size[1]}")
-        if 32 * n_words < self.bin_bits * self.n_dims(*size):  # the last image's latents lie on top, n bits each
-            raise CorruptFile(f"the message is damaged: {n_words} words cannot hold an image of {size[0]} x {size[1]}")
 
 
 def _chunk_size(n_dims: int) -> int:

@@ -3,6 +3,7 @@
 Every number is of a message that was decoded back to the exact images and the exact start.
 """
 
+import math
 import time
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from absl import logging
 
-from rec_jax.codec.bits_back import BitsBackCodec, Chain
+from rec_jax.codec.bits_back_chain import Chain, ChainCodec
 from rec_jax.codec.bits_back_message import HEADER_BITS, files_of_words, words_of_files
 from rec_jax.core.errors import BitstreamMismatch
 from rec_jax.entropy.stack import StackExhausted
@@ -25,6 +26,7 @@ class ImageCost(NamedTuple):
     single_jxl_bits: int | None = None  # its whole message from a start that holds other images' files
     jxl_bits: int | None = None  # of these, the files
     n_jxl: int | None = None  # how many files it took
+    start_bits: float = math.nan  # what theory says of initial_bits, which is whole words and the coder's state
 
     @property
     def on_jxl_bits(self) -> int | None:
@@ -57,7 +59,7 @@ class ChainCost(NamedTuple):
 
 
 def evaluate_chain(
-    codec: BitsBackCodec, images: np.ndarray, jxl_files: Sequence[bytes] | None = None, seed: int = 0
+    codec: ChainCodec, images: np.ndarray, jxl_files: Sequence[bytes] | None = None, seed: int = 0
 ) -> ChainCost:
     """The cost of images uint8 [N, H, W, 3]: as one chain, and each one alone.
 
@@ -76,13 +78,14 @@ def evaluate_chain(
         _decode_exactly(codec, alone, images[i : i + 1])
         initial_bits = 32 * len(alone.start)
         on_files = () if jxl_files is None else _on_files(codec, images, jxl_files, i, initial_bits)
-        costs.append(ImageCost(net_bits, _message_bits(alone), initial_bits, *on_files))
+        cost = ImageCost(net_bits, _message_bits(alone), initial_bits, *on_files)
+        costs.append(cost._replace(start_bits=alone.start_bits))
         if (i + 1) % 20 == 0 or i + 1 == len(images):
             logging.info("bits-back alone: %d of %d images", i + 1, len(images))
     return ChainCost(tuple(costs), _message_bits(chain), 32 * len(chain.start), encode_s, decode_s)
 
 
-def _coded_chain(codec: BitsBackCodec, images: np.ndarray, generator) -> tuple[Chain, float, float]:
+def _coded_chain(codec: ChainCodec, images: np.ndarray, generator) -> tuple[Chain, float, float]:
     """(chain, seconds per image to encode and to decode); one image goes ahead, so that compiling is not counted."""
     start = _random_start(codec, images, generator)
     _decode_exactly(codec, codec.encode_chain(images[:1], start), images[:1])
@@ -95,11 +98,11 @@ def _coded_chain(codec: BitsBackCodec, images: np.ndarray, generator) -> tuple[C
     return chain, (encoded_s - start_s) / len(images), (time.perf_counter() - encoded_s) / len(images)
 
 
-def _random_start(codec: BitsBackCodec, images: np.ndarray, generator) -> np.ndarray:
+def _random_start(codec: ChainCodec, images: np.ndarray, generator) -> np.ndarray:
     return generator.integers(0, 2**32, codec.enough_words(*images.shape[1:3]), np.uint32)
 
 
-def _on_files(codec: BitsBackCodec, images, files, i: int, wanted_bits: int) -> tuple[int, int, int] | tuple[()]:
+def _on_files(codec: ChainCodec, images, files, i: int, wanted_bits: int) -> tuple[int, int, int] | tuple[()]:
     """(single_jxl_bits, jxl_bits, n_jxl) of image i; () if all other images' files are too few."""
     for n_files in range(1, len(images)):
         below = [files[(i - k) % len(images)] for k in range(n_files, 0, -1)]
@@ -117,7 +120,7 @@ def _on_files(codec: BitsBackCodec, images, files, i: int, wanted_bits: int) -> 
     return ()
 
 
-def _decode_exactly(codec: BitsBackCodec, chain: Chain, images: np.ndarray) -> None:
+def _decode_exactly(codec: ChainCodec, chain: Chain, images: np.ndarray) -> None:
     decoded, start = codec.decode_chain(chain.blob)
     if not (np.array_equal(decoded, images) and np.array_equal(start, chain.start)):
         raise BitstreamMismatch(f"a chain of {len(images)} images did not come back; its cost does not count")

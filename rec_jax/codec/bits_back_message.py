@@ -2,10 +2,10 @@
 
 | bytes | field, little-endian |
 |---|---|
-| 1 | 0xBB |
+| 1 | the method: 0xBB HiLLoC, 0xB5 Bit-Swap, 0xBF local bits-back |
 | 1 | version: 2 |
 | 2 | model id |
-| 1, 1 | bin bits, posterior bits |
+| 1, 1 | bin bits, posterior bits; of local bits-back grid bits, local bits |
 | 2, 2, 2 | number of images, height, width |
 | 4 | CRC-32 of all pixels, image by image, of the start's words and of the header's bytes before it |
 """
@@ -20,7 +20,7 @@ from rec_jax.codec import container
 from rec_jax.core.errors import BitstreamMismatch, CorruptFile, UnsupportedVersion
 
 VERSION = 2  # 1: the floats of a network decided over the pixels
-_MAGIC = 0xBB
+HILLOC, BIT_SWAP, LOCAL = 0xBB, 0xB5, 0xBF
 _FIELDS = struct.Struct("<BBHBBHHH")
 _CRC = struct.Struct("<I")
 _WORD = np.dtype(">u4")
@@ -32,6 +32,7 @@ HEADER_BITS = 8 * _HEADER_BYTES
 class MessageHeader:
     """What a reader must know besides the words; the precisions fit in 8 bits, all else in 16."""
 
+    magic: int
     model_id: int
     bin_bits: int
     posterior_bits: int
@@ -41,7 +42,8 @@ class MessageHeader:
 
     def packed(self) -> bytes:
         """The bytes before the CRC."""
-        return _FIELDS.pack(_MAGIC, VERSION, *dataclasses.astuple(self))
+        magic, *others = dataclasses.astuple(self)
+        return _FIELDS.pack(magic, VERSION, *others)
 
 
 def pixel_crc32(images: np.ndarray) -> int:
@@ -67,22 +69,24 @@ def unpack(data: bytes) -> tuple[MessageHeader, int, np.ndarray]:
 
     Raises CorruptFile (foreign, truncated) or UnsupportedVersion.
     """
-    if len(data) < _HEADER_BYTES or data[0] != _MAGIC:
+    if len(data) < _HEADER_BYTES or data[0] not in (HILLOC, BIT_SWAP, LOCAL):
         raise CorruptFile("this is not a bits-back message (too short, or its first byte differs)")
     if data[1] != VERSION:
         raise UnsupportedVersion(f"the message has version {data[1]}; this program reads {VERSION}")
     if (len(data) - _HEADER_BYTES) % _WORD.itemsize:
         raise CorruptFile("the message is truncated: it does not end with a whole word; get it again")
-    _, _, *fields = _FIELDS.unpack_from(data)
+    magic, _, *fields = _FIELDS.unpack_from(data)
     (check,) = _CRC.unpack_from(data, _FIELDS.size)
-    return MessageHeader(*fields), check, np.frombuffer(data, _WORD, offset=_HEADER_BYTES).astype(np.uint32)
+    return MessageHeader(magic, *fields), check, np.frombuffer(data, _WORD, offset=_HEADER_BYTES).astype(np.uint32)
 
 
-def mismatch() -> BitstreamMismatch:
-    """The error to raise when decoding went another way than encoding did."""
+def mismatch(portable: bool) -> BitstreamMismatch:
+    """The error to raise when decoding went another way than encoding did; portable: as ChainCodec's."""
+    if portable:
+        return BitstreamMismatch("decoding did not give back what was encoded: the message is damaged; get it again")
     return BitstreamMismatch(
         "decoding did not give back what was encoded: the message is damaged, or it was written on another machine or "
-        "by another jax, whose posteriors differ in their last bits; decode it where it was written"
+        "by another jax or numpy, whose floats differ in their last bits; decode it where it was written"
     )
 
 

@@ -18,7 +18,7 @@ from rec_jax.coders.tree.groups import MAX_WEIGHT
 from rec_jax.core.errors import TrainingDiverged
 from rec_jax.core.prng import evaluate_key
 from rec_jax.exact.scope import search_jax
-from rec_jax.models.base import LossyModel, QuantisedModel
+from rec_jax.models.base import LossyModel, MarkovModel, QuantisedModel
 from rec_jax.models.elbo import elbo_terms
 
 N_IMAGES = 128  # that are enough, evenly spaced over a training split
@@ -33,9 +33,11 @@ def calibrate(package: Package, images: np.ndarray) -> Learned:
     """What `package.coder` should know of the model, from training images uint8 [N, H, W, 3], N_IMAGES of them or so.
 
     Images of another size than a small tile's are cut to its top left corner. Deterministic. A model without latents
-    teaches nothing, and one that quantises them has no coder. Raises TrainingDiverged if the model's KL is not finite.
+    teaches nothing, and one that quantises them, or codes chains, has no coder.
+
+    Raises TrainingDiverged if the model's KL is not finite.
     """
-    if not package.model.groups or isinstance(package.model, QuantisedModel):
+    if not package.model.groups or isinstance(package.model, QuantisedModel | MarkovModel):
         return NOTHING
     if isinstance(package.model, LossyModel):
         return Learned(by_scale=calibrate_by_scale(package.model, package.stored, images, _N_KNOTS))

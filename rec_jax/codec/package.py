@@ -17,7 +17,17 @@ from rec_jax.coders import LayerCoder
 from rec_jax.core.errors import ConfigError, CorruptFile
 from rec_jax.core.plugins import NotImported
 from rec_jax.models import make_model
-from rec_jax.models.base import AnyModel, CurveModel, LatentModel, LossyModel, QuantisedModel
+from rec_jax.models.base import (
+    AnyModel,
+    BoundedModel,
+    ContinuousFlow,
+    CurveModel,
+    IntegerFlow,
+    LatentModel,
+    LossyModel,
+    MarkovModel,
+    QuantisedModel,
+)
 from rec_jax.models.exact_params import check_stored, exact_params, float_params, quantise_params
 
 if TYPE_CHECKING:
@@ -50,17 +60,30 @@ class Package:
         return exact_params(self.model, self.stored)
 
     @property
-    def lossless_model(self) -> LatentModel:
-        """The model, where it has a likelihood of pixels; ConfigError of a lossy one."""
+    def bounded_model(self) -> BoundedModel:
+        """The model, where it has a bound of a picture's bits; ConfigError of a lossy one."""
         if isinstance(self.model, CurveModel):
             raise ConfigError(f"{self.name} is a lossy model, which says nothing of exact pixels; take a lossless one")
         return self.model
+
+    @property
+    def lossless_model(self) -> LatentModel:
+        """The model, where it has layers of latents, or none; ConfigError of a lossy one, a flow and a Markov chain."""
+        model = self.bounded_model
+        if isinstance(model, MarkovModel | ContinuousFlow):
+            raise ConfigError(
+                f"{self.name} codes chains of pictures (rec_jax.codec.chain_codecs), no files; take another"
+            )
+        if isinstance(model, IntegerFlow):
+            raise ConfigError(f"{self.name} is a flow, which has no likelihood given latents; take another model")
+        return model
 
     def codec(self, preset: str | None = None) -> "FileCodec":
         """The codec of this model, with a preset's coder, or its own; ConfigError for a preset that does not exist.
 
         A model without latents needs no coder: then a preset is only checked.
         """
+        from rec_jax.codec.idf import IDFCodec
         from rec_jax.codec.lossless import LosslessCodec
         from rec_jax.codec.lossy import LossyCodec
         from rec_jax.codec.quantised import QuantisedCodec
@@ -71,7 +94,9 @@ class Package:
             return LossyCodec(self, coder)
         if isinstance(self.model, QuantisedModel):
             return QuantisedCodec(self)
-        return LosslessCodec(self, coder) if self.model.groups else WholeCodec(self)
+        if isinstance(self.model, IntegerFlow):
+            return IDFCodec(self)
+        return LosslessCodec(self, coder) if self.lossless_model.groups else WholeCodec(self)
 
 
 def open_package(name_or_path: str | os.PathLike) -> Package:

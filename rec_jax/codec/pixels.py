@@ -11,10 +11,10 @@ import numpy as np
 from rec_jax.codec.pixel_laws import Picture, laws_ahead
 from rec_jax.core.progress import Progress
 from rec_jax.entropy.base import BitSink, BitSource
-from rec_jax.exact.mixture import IntegerMixtures, upper_half
+from rec_jax.exact.mixture import IntegerMasses, upper_half
 from rec_jax.models.likelihoods.base import Likelihood
 
-_Say = Callable[[np.ndarray, np.ndarray, int], np.ndarray]  # (P(1) of 2^24, values, place of a bit) -> the bits
+Say = Callable[[np.ndarray, np.ndarray, int], np.ndarray]  # (P(1) of 2^24, values, place of a bit) -> the bits
 
 
 def write_pixels(
@@ -67,7 +67,7 @@ def read_pixels(
     return pixels
 
 
-def _walk(say: _Say, picture: Picture, progress: Progress | None) -> float:
+def _walk(say: Say, picture: Picture, progress: Progress | None) -> float:
     """Writes pixels in place, phase by phase as they are coded; returns the ideal bits of all."""
     real, n_channels, depth = picture.real, picture.n_channels, picture.depth
     done, total, ideal_bits = 0, int(real.sum()), 0.0
@@ -75,7 +75,7 @@ def _walk(say: _Say, picture: Picture, progress: Progress | None) -> float:
         part, inside = phase.of(picture.pixels), phase.of(real)
         values = part[inside]
         for channel in range(n_channels):
-            values[:, channel] = _code_values(say, laws.mixtures(values, channel, depth), values[:, channel], depth)
+            values[:, channel] = code_values(say, laws.mixtures(values, channel, depth), values[:, channel], depth)
         if n_channels == 1:
             values[:, 1:] = values[:, :1]
         if not picture.known:
@@ -86,13 +86,13 @@ def _walk(say: _Say, picture: Picture, progress: Progress | None) -> float:
     return ideal_bits
 
 
-def _code_values(say: _Say, mixtures: IntegerMixtures, values: np.ndarray, depth: int) -> np.ndarray:
-    """One value per mixture, from the top bit down."""
+def code_values(say: Say, laws: IntegerMasses, values: np.ndarray, depth: int) -> np.ndarray:
+    """One value 0 .. 2^depth - 1 per law, int64, from the top bit down."""
     low = np.zeros(len(values), np.int64)
-    mass_low, mass_high = np.zeros(len(values), np.int64), mixtures.total
+    mass_low, mass_high = np.zeros(len(values), np.int64), laws.total
     for bit in reversed(range(depth)):
         middle = low + (1 << bit)
-        mass_middle = mixtures.below(middle)
+        mass_middle = laws.below(middle)
         ones = say(upper_half(mass_low, mass_middle, mass_high), values, bit).astype(bool)
         low = np.where(ones, middle, low)
         mass_low, mass_high = np.where(ones, mass_middle, mass_low), np.where(ones, mass_high, mass_middle)

@@ -8,8 +8,9 @@ import functools
 
 import numpy as np
 
+from rec_jax.codec.naturals import read_naturals, write_naturals
 from rec_jax.entropy.base import Sink, Source
-from rec_jax.entropy.tables import FrequencyTable, UniformTable, normalise, two_sided_geometric
+from rec_jax.entropy.tables import FrequencyTable, normalise, two_sided_geometric
 from rec_jax.exact.arithmetic import shift
 from rec_jax.exact.mixture import IntegerMixtures, components
 from rec_jax.exact.network import OUTPUT_BITS
@@ -37,11 +38,7 @@ def write_rounded(sink: Sink, values: np.ndarray, laws: np.ndarray) -> None:
     for law, first, end in ends:
         sink.write(symbols[first:end], law_table(law))
     far, negative = np.abs(values[beyond]) - widths[beyond], values[beyond] < 0  # at least 1
-    lengths = np.frexp(far.astype(np.float64))[1] - 1  # exact, as bits after the leading one
-    sink.write(lengths, _LENGTHS)
-    for length in np.unique(lengths).tolist():
-        own = lengths == length
-        sink.write(2 * (far[own] - (1 << length)) + negative[own], UniformTable(2 << length))
+    write_naturals(sink, 2 * far + negative, _LENGTHS, least_bits=1)
 
 
 def read_rounded(source: Source, laws: np.ndarray) -> np.ndarray:
@@ -50,14 +47,9 @@ def read_rounded(source: Source, laws: np.ndarray) -> np.ndarray:
     symbols = np.empty(len(laws), np.int64)
     symbols[order] = np.concatenate([source.read(law_table(law), end - first) for law, first, end in ends])
     beyond = symbols == 2 * widths + 1
-    values, n_beyond = symbols - widths, int(beyond.sum())
-    lengths = source.read(_LENGTHS, n_beyond)
-    far, signs = np.empty(n_beyond, np.int64), np.empty(n_beyond, np.int64)
-    for length in np.unique(lengths).tolist():
-        own = lengths == length
-        place, negative = np.divmod(source.read(UniformTable(2 << length), int(own.sum())), 2)
-        far[own], signs[own] = place + (1 << length), 1 - 2 * negative
-    values[beyond] = signs * (far + widths[beyond])
+    values = symbols - widths
+    far, negative = np.divmod(read_naturals(source, int(beyond.sum()), _LENGTHS, least_bits=1), 2)
+    values[beyond] = (1 - 2 * negative) * (far + widths[beyond])
     return values
 
 

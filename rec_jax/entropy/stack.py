@@ -80,6 +80,19 @@ class SymbolStack:
             values[some] = self._popped(self._coder.decode(constriction.stream.model.Uniform(), columns))
         return values
 
+    def push_normal(self, values: np.ndarray, spreads: np.ndarray, low: int, high: int) -> None:
+        """Pushes integers low .. high under N(0, spread^2) over them, each with at least 1 of 2^24; spreads: [n]."""
+        model = constriction.stream.model.QuantizedGaussian(low, high)
+        if len(values):
+            self._coder.encode_reverse(np.ascontiguousarray(values, np.int32), model, np.zeros(len(values)), spreads)
+
+    def pop_normal(self, spreads: np.ndarray, low: int, high: int) -> np.ndarray:
+        """The integers that `push_normal` pushed under the same law, int64 [n]."""
+        if not len(spreads):
+            return np.zeros(0, np.int64)
+        model = constriction.stream.model.QuantizedGaussian(low, high)
+        return self._popped(self._coder.decode(model, np.zeros(len(spreads)), spreads))
+
     def read_bits(self, ones: np.ndarray) -> np.ndarray:
         """Pops N bits, int32 [N], each 1 with probability ones / 2^24: base.BitSource, for what LastFirst pushed."""
         if not len(ones):

@@ -7,6 +7,7 @@ from rec_jax.codec.tiles import tile_side
 from rec_jax.core.errors import ConfigError
 from rec_jax.data import make_source
 from rec_jax.models import make_model
+from rec_jax.models.base import MarkovModel
 
 
 def check_evaluation(config: Any, model_name: str | None = None) -> None:
@@ -15,14 +16,14 @@ def check_evaluation(config: Any, model_name: str | None = None) -> None:
     model_name: a shipped model or a model file, in place of config.model.
     """
     model = open_package(model_name).model if model_name else make_model(config.model)
-    if not model.groups:  # takes any
-        return
     stride = model.stride
+    if stride == 1 and not model.groups:  # takes any
+        return
     source = make_source(config.data, config.evaluate.split)
     for number in range(min(config.evaluate.n_images, len(source))):
         image = source[number]
         height, width = image.shape[:2]
-        side = tile_side(height, width, stride)
+        side = stride if isinstance(model, MarkovModel) else tile_side(height, width, stride)
         if height % side or width % side:
             fitting = [n for n in range(min(height, width), 0, -1) if n % tile_side(n, n, stride) == 0]
             if config.data.kind == "embedded":  # is cut to any size

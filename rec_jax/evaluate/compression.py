@@ -118,6 +118,6 @@ def _elbo_bits(codec: FileCodec, image: np.ndarray, number: int, seed: int) -> t
     cuts = codec.pieces(image)
     keys = tile_keys(seed, number, len(cuts))
     elbo = keyed_elbo(
-        codec.package.lossless_model, codec.package.float_params, cuts, keys, batch_size=min(len(cuts), 16)
+        codec.package.bounded_model, codec.package.float_params, cuts, keys, batch_size=min(len(cuts), 16)
     )
     return float(elbo.elbo_bits.sum()), float(elbo.kl_bits.sum())

@@ -12,7 +12,7 @@ import numpy as np
 from rec_jax.core.estimates import ratio, with_error
 from rec_jax.core.prng import child_key, evaluate_key
 from rec_jax.core.units import nats_to_bits
-from rec_jax.models.base import LatentModel
+from rec_jax.models.base import BoundedModel
 from rec_jax.models.elbo import elbo_terms
 
 
@@ -20,7 +20,7 @@ class ImageElbo(NamedTuple):
     """Per image, in bits, float64 [N]; the negative ELBO is their sum."""
 
     distortion_bits: np.ndarray  # -log2 p(x | z)
-    kl_bits: np.ndarray  # sum of all layers
+    kl_bits: np.ndarray  # sum of all layers; of a continuous flow, of its dequantiser
     group_kl_bits: np.ndarray  # [N, G], of each of the model's groups of layers, top first
 
     @property
@@ -30,7 +30,7 @@ class ImageElbo(NamedTuple):
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _terms(model: LatentModel, params: Any, images: jax.Array, keys: jax.Array):
+def _terms(model: BoundedModel, params: Any, images: jax.Array, keys: jax.Array):
     def one(image, key):
         terms = elbo_terms(model, params, image[None], key)
         layers = terms.kl_nats[0].sum(-1)
@@ -42,7 +42,12 @@ def _terms(model: LatentModel, params: Any, images: jax.Array, keys: jax.Array):
 
 
 def image_elbo(
-    model: LatentModel, params: Any, images: np.ndarray, numbers: Iterable[int], seed: int, batch_size: int = 50
+    model: BoundedModel,
+    params: Any,
+    images: np.ndarray,
+    numbers: Iterable[int],
+    seed: int,
+    batch_size: int = 50,
 ) -> ImageElbo:
     """The ELBO of images uint8 [N, H, W, 3], H and W multiples of model.stride, with one posterior sample each.
 
@@ -57,7 +62,9 @@ def tile_keys(seed: int, number: int, n_tiles: int) -> jax.Array:
     return jax.vmap(child_key, (None, 0))(evaluate_key(seed, number), np.arange(n_tiles))
 
 
-def keyed_elbo(model: LatentModel, params: Any, images: np.ndarray, keys: jax.Array, batch_size: int = 50) -> ImageElbo:
+def keyed_elbo(
+    model: BoundedModel, params: Any, images: np.ndarray, keys: jax.Array, batch_size: int = 50
+) -> ImageElbo:
     """image_elbo of images, or of tiles, uint8 [N, H, W, 3], each with a key of its own; keys [N]."""
     parts = []
     for first in range(0, len(images), batch_size):
@@ -68,7 +75,7 @@ def keyed_elbo(model: LatentModel, params: Any, images: np.ndarray, keys: jax.Ar
     return ImageElbo(-nats_to_bits(log_likelihood), nats_to_bits(kl), nats_to_bits(group_kl))
 
 
-def elbo_evaluator(model: LatentModel, images: np.ndarray, seed: int, batch_size: int):
+def elbo_evaluator(model: BoundedModel, images: np.ndarray, seed: int, batch_size: int):
     """For the training loop: (step, params) -> named scalars, over fixed images; of several also standard errors."""
 
     def evaluate(step: int, params: Any):

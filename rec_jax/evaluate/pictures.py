@@ -7,7 +7,8 @@ import jax
 import numpy as np
 
 from rec_jax.core.prng import evaluate_key
-from rec_jax.models.base import LatentModel
+from rec_jax.models.base import BoundedModel, ContinuousFlow, IntegerFlow, PixelModel
+from rec_jax.models.flow_sampling import flow_pictures
 from rec_jax.models.sampling import posterior_pictures, prior_pictures
 
 _BORDER = 2  # pixels between the pictures of a grid
@@ -15,16 +16,16 @@ _GREY = 128
 
 
 @functools.partial(jax.jit, static_argnums=(0, 3, 4))
-def _samples(model: LatentModel, params: Any, key: jax.Array, n: int, size: tuple[int, int]) -> jax.Array:
+def _samples(model: PixelModel | IntegerFlow, params: Any, key: jax.Array, n: int, size: tuple[int, int]) -> jax.Array:
     return prior_pictures(model, params, key, n, size)
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _carried(model: LatentModel, params: Any, key: jax.Array, images: jax.Array) -> jax.Array:
+def _carried(model: PixelModel, params: Any, key: jax.Array, images: jax.Array) -> jax.Array:
     return posterior_pictures(model, params, key, images)
 
 
-def picture_evaluator(model: LatentModel, images: np.ndarray, seed: int):
+def picture_evaluator(model: BoundedModel, images: np.ndarray, seed: int):
     """For the training loop: (step, params) -> named pictures, uint8 [H, W, 3], over fixed images [N, H, W, 3].
 
     "samples": of p(x), as many as there are images.  "reconstructions", of a model with latents: every image over a
@@ -34,9 +35,12 @@ def picture_evaluator(model: LatentModel, images: np.ndarray, seed: int):
     def evaluate(step: int, params: Any):
         del step
         height, width = images.shape[1:3]
+        if isinstance(model, ContinuousFlow):
+            yield "samples", grid(flow_pictures(model, jax.device_get(params), seed, len(images), (height, width)))
+            return
         key = evaluate_key(seed, 0)
         yield "samples", grid(np.asarray(_samples(model, params, key, len(images), (height, width))))
-        if model.groups:
+        if not isinstance(model, IntegerFlow) and model.groups:
             carried = np.asarray(_carried(model, params, key, images))
             yield "reconstructions", grid(np.concatenate([images, carried], axis=1))
 

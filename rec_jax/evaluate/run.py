@@ -11,7 +11,9 @@ import jax
 import numpy as np
 from absl import logging
 
+from rec_jax.codec.bits_back_chain import ChainCodec
 from rec_jax.codec.calibrate import N_IMAGES, calibrate, calibrate_step_counts
+from rec_jax.codec.chain_codecs import chain_codec
 from rec_jax.codec.learned import Learned, configured_coder
 from rec_jax.codec.package import Package, open_package, package_of_params
 from rec_jax.coders import StepCountModel
@@ -21,6 +23,7 @@ from rec_jax.core.locks import locked
 from rec_jax.core.plugins import plugin_sources
 from rec_jax.core.rows import arrays_digest, files_digest, make_stamp, program_key, row_id
 from rec_jax.data import ImageSource, evenly_spaced, make_source
+from rec_jax.evaluate.chains import ChainSummary, measure_chains, summarise_chains
 from rec_jax.evaluate.compression import compress_images
 from rec_jax.evaluate.shares import WHOLE, Share, await_rows
 from rec_jax.evaluate.summary import Summary, summarise, write_summary
@@ -31,7 +34,7 @@ from rec_jax.train.saved_config import read_config
 
 def evaluate(
     config: Any, workdir: str | Path, model_name: str | None = None, share: Share = WHOLE, together: bool = False
-) -> Summary | None:
+) -> Summary | ChainSummary | None:
     """Codes the first config.evaluate.n_images of config.evaluate.split; writes and returns what they cost.
 
     model_name: a shipped model or a model file, instead of what was trained in workdir. Either brings its
@@ -52,6 +55,8 @@ def evaluate(
     else:
         package = package_of_params(make_model(read_config(workdir).model), restore_params(workdir), coder)
     weights_key = _weights_key(package)
+    if codec := chain_codec(package):
+        return _evaluate_chains(config, codec, weights_key, folder, share, together)
     package = dataclasses.replace(package, coder=coder, learned=learned)
     if package.model.groups and not (learned.step_counts and learned.shares):
         package = dataclasses.replace(package, learned=_learned(package, config, weights_key, folder))
@@ -79,6 +84,25 @@ def evaluate(
     return summary
 
 
+def _evaluate_chains(
+    config: Any, codec: ChainCodec, weights_key: dict[str, Any], folder: Path, share: Share, together: bool
+) -> ChainSummary | None:
+    """Of a model that codes chains of images instead of files; its coder section is not looked at."""
+    source = make_source(config.data, config.evaluate.split)
+    made_by = {**weights_key, "precisions": [codec.bin_bits, codec.posterior_bits]}
+    path = folder / f"{_run_name(config, codec.package, made_by, source)}.jsonl"
+    numbers = range(min(config.evaluate.n_images, len(source)))
+    rows = measure_chains(codec, source, path, numbers, config.seed, make_stamp(method=type(codec).__name__), share)
+    if together:
+        rows = await_rows(path, share, numbers)
+    if rows is None:
+        return None
+    summary = summarise_chains(rows)
+    write_bytes_atomic(path.with_suffix(".json"), (json.dumps(summary._asdict(), indent=1) + "\n").encode())
+    logging.info("rows in %s", path)
+    return summary
+
+
 def source_digest(source: ImageSource | Sequence[np.ndarray]) -> str:
     """Of the pixels of all its images, one in memory at a time: a copy that differs in one of them is another source.
 
@@ -93,7 +117,8 @@ def _weights_key(package: Package) -> dict[str, Any]:
 
 def _run_name(config: Any, package: Package, weights_key: dict[str, Any], source: ImageSource) -> str:
     """Data set, split, and a digest of everything that the rows depend on; where images lie does not matter."""
-    foreign = plugin_sources(package.model, package.lossless_model.likelihood, package.coder)
+    likelihood = getattr(package.bounded_model, "likelihood", None)  # a flow has none
+    foreign = plugin_sources(package.model, likelihood, package.coder)
     key = {
         **weights_key,
         **program_key(),

@@ -14,16 +14,16 @@ So a value costs d evaluations of U, where a table of all its values costs 2^d.
 """
 
 import functools
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from rec_jax.exact.arithmetic import shift
+from rec_jax.exact.logistic import PART_BITS, T_BITS, T_LIMIT, cdf
 from rec_jax.exact.network import OUTPUT_BITS
 from rec_jax.exact.tables import (
     LOG_STEP_BITS,
     LOGISTIC_BITS,
-    LOGISTIC_CELL_BITS,
     LOGISTIC_SPAN,
     PIXEL_LOG_SCALES,
     SCALE_BITS,
@@ -32,11 +32,7 @@ from rec_jax.exact.tables import (
 
 PROBABILITY_BITS = 24  # of a binary symbol
 _LOC_LIMIT = 4 << OUTPUT_BITS  # a pixel's loc beyond +-4 is a diverged network
-_PART_BITS = 12  # of the place within a cell of the logistic's table
-_PART_MASK = (1 << _PART_BITS) - 1
 _AT_ONCE = 1 << 14  # components whose numbers stay in a processor's cache
-_T_BITS = LOGISTIC_CELL_BITS + _PART_BITS  # after the point of a CDF's argument
-_T_LIMIT = (2 * LOGISTIC_SPAN << _T_BITS) - 1
 
 
 class Components(NamedTuple):
@@ -61,7 +57,16 @@ def components(logits: Any, log_scale: Any, xp: Any = np) -> Components:
 @functools.cache
 def _component_tables() -> tuple[np.ndarray, np.ndarray]:
     t = tables()
-    return t.inverse_scale * 2.0 ** (_T_BITS - OUTPUT_BITS - SCALE_BITS), t.weight.astype(np.float64)
+    return t.inverse_scale * 2.0 ** (T_BITS - OUTPUT_BITS - SCALE_BITS), t.weight.astype(np.float64)
+
+
+class IntegerMasses(Protocol):
+    """Laws of N values, as masses below each value: what a value is sent by, bit by bit."""
+
+    total: Any  # below 2^40, [N]
+
+    def below(self, values: Any) -> Any:
+        """U of values 1 .. 2^d - 1, int64 [N]: it rises with every value, from 0 at 0 to total at 2^d."""
 
 
 class IntegerMixtures:
@@ -70,7 +75,7 @@ class IntegerMixtures:
     def __init__(self, parts: Components, loc: Any, depth: int, xp: Any = np):
         self._inverse, self._weights = parts
         loc = xp.clip(loc, -_LOC_LIMIT, _LOC_LIMIT).astype(xp.float64)
-        self._start = float(LOGISTIC_SPAN << _T_BITS) - loc * self._inverse  # exact: less than 2^52 steps of 2^-13
+        self._start = float(LOGISTIC_SPAN << T_BITS) - loc * self._inverse  # exact: less than 2^52 steps of 2^-13
         self._total_weight = self._weights.sum(0).astype(xp.int64)
         self._edge_bits = OUTPUT_BITS - depth
         self._xp = xp
@@ -92,11 +97,8 @@ class IntegerMixtures:
     def _part(self, inverse: Any, start: Any, weight: Any, edges: Any) -> Any:
         """What one component adds."""
         xp = self._xp
-        cdf, rises = xp.asarray(tables().logistic[:-1]), xp.asarray(np.diff(tables().logistic))
-        t = xp.clip(xp.floor(edges * inverse + start), 0, _T_LIMIT).astype(xp.int64)
-        cell = t >> _PART_BITS
-        rise = xp.take(rises, cell, mode="clip") * (t & _PART_MASK)
-        return weight.astype(xp.int64) * (xp.take(cdf, cell, mode="clip") + (rise >> _PART_BITS))
+        t = xp.clip(xp.floor(edges * inverse + start), 0, T_LIMIT).astype(xp.int64)
+        return weight.astype(xp.int64) * cdf(t, xp)
 
     def _add_below(self, edges: np.ndarray, where: slice, mass: np.ndarray) -> None:
         """The same for all components of some mixtures, in floats that round nothing and in place: this is where a
@@ -107,9 +109,9 @@ class IntegerMixtures:
         np.multiply(edges, inverse, out=t)
         t += start
         np.maximum(t, 0.0, out=t)
-        np.minimum(t, _T_LIMIT, out=t)
+        np.minimum(t, T_LIMIT, out=t)
         np.floor(t, out=t)
-        np.multiply(t, 2.0**-_PART_BITS, out=cdf)
+        np.multiply(t, 2.0**-PART_BITS, out=cdf)
         np.copyto(cell, cdf, casting="unsafe")  # cuts off what is after the point; nothing is negative here
         at_zero, slope = _lines()
         at_zero.take(cell, out=cdf, mode="clip")
@@ -126,7 +128,7 @@ def _lines() -> tuple[np.ndarray, np.ndarray]:
     """The logistic's cells as lines over the whole of t: at_zero + slope t, multiples of 2^-12 below 2^28, so exact."""
     rise = np.diff(tables().logistic)
     at_zero = tables().logistic[:-1] - rise * np.arange(len(rise))
-    return at_zero.astype(np.float64), rise * 2.0**-_PART_BITS
+    return at_zero.astype(np.float64), rise * 2.0**-PART_BITS
 
 
 def upper_half(mass_low: Any, mass_middle: Any, mass_high: Any, xp: Any = np) -> Any:

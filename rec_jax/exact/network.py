@@ -5,6 +5,7 @@ A model is written once over a net's methods. Activations are integers in units 
 products, shifts that round halves up, and tables.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,11 +14,19 @@ import numpy as np
 from rec_jax.core.layers import layer_at
 from rec_jax.exact.arithmetic import FRACTION_BITS, LIMIT, clip, shift, take
 from rec_jax.exact.convolution import convolve
-from rec_jax.exact.tables import tables
+from rec_jax.exact.tables import LOGISTIC_BITS, LOGISTIC_CELL_BITS, tables
 
 OUTPUT_BITS = 16  # after the point of what a network says of a pixel
 OUTPUT_LIMIT = (1 << 24) - 1  # which is +-256, as everywhere
 _FACTOR_BITS = 16  # of constant factors
+
+
+@functools.cache
+def sigmoids() -> np.ndarray:
+    """The logistic CDF in units of 2^-24, int64, of -16 to 16 in units of 2^-12: lines between the table's entries."""
+    cdf, per_cell = tables().logistic, FRACTION_BITS - LOGISTIC_CELL_BITS
+    inside = np.arange(1 << per_cell)
+    return np.append(cdf[:-1, None] + (np.diff(cdf)[:, None] * inside >> per_cell), cdf[-1])
 
 
 class ExactNet:
@@ -34,12 +43,14 @@ class ExactNet:
 
     # ---- layers --------------------------------------------------------------------------------------------------
 
-    def conv(self, params: dict, x: Any, features: int = 0, init_scale: float = 1.0, valid: bool = False) -> Any:
+    def conv(
+        self, params: dict, x: Any, features: int = 0, init_scale: float = 1.0, valid: bool = False, size: int = 3
+    ) -> Any:
         """Convolution, rounded to units of 2^-12 and clipped; params as quantise.py makes them.
 
-        valid: see convolution.py.  features, init_scale: for the nets that make parameters.
+        valid: see convolution.py.  features, init_scale, size: for the nets that make parameters.
         """
-        del features, init_scale
+        del features, init_scale, size
         return self._convolution(params, x, FRACTION_BITS, valid)
 
     def conv_relu(self, params: dict, x: Any, valid: bool = False) -> Any:
@@ -97,6 +108,13 @@ class ExactNet:
         scaled = y if factor == 1 else shift(y * round(factor * 2**_FACTOR_BITS), _FACTOR_BITS, self.xp)
         return clip(x + scaled, self.xp)
 
+    def gate(self, x: Any) -> Any:
+        """a sigmoid(b) of channels (a, b), rounded; the sigmoid in units of 2^-24."""
+        n, xp = x.shape[-1] // 2, self.xp
+        table = sigmoids()
+        index = xp.clip(x[..., n:] + len(table) // 2, 0, len(table) - 1)
+        return shift(x[..., :n] * take(xp.asarray(table.astype(self.dtype)), index, xp), LOGISTIC_BITS, xp)
+
     # ---- pixels and outputs --------------------------------------------------------------------------------------
 
     def pixels(self, values: Any, depth: int) -> Any:
@@ -108,6 +126,18 @@ class ExactNet:
         """An output, within +-OUTPUT_LIMIT, in the units of what a convolution takes."""
         return shift(x, OUTPUT_BITS - FRACTION_BITS, self.xp)
 
+    def from_reals(self, x: Any) -> Any:
+        """Real numbers in the units of what a convolution takes, rounded and clipped."""
+        return clip(self.xp.floor(x * 2.0**FRACTION_BITS + 0.5), self.xp).astype(self.dtype)
+
+    def to_reals(self, x: Any) -> Any:
+        """An output as real numbers."""
+        return x * 2.0**-OUTPUT_BITS
+
+    def constant(self, vector: Any) -> Any:
+        """Parameters as real numbers."""
+        return vector * 2.0**-FRACTION_BITS
+
     def multiply(self, x: Any, y: Any) -> Any:
         """The product of two outputs, in units of 2^-16, clipped."""
         return clip(shift(x * y, OUTPUT_BITS, self.xp), self.xp, OUTPUT_LIMIT)
@@ -116,7 +146,23 @@ class ExactNet:
         """An output, divided by 2^times and rounded."""
         return shift(x, times, self.xp)
 
+    def gated(self, x: Any, gate: Any) -> Any:
+        """An output times a vector in units of 2^-12, rounded and clipped."""
+        return clip(shift(x * gate, FRACTION_BITS, self.xp), self.xp, OUTPUT_LIMIT)
+
+    def to_grid(self, x: Any, bits: int) -> Any:
+        """An output in units of 2^-bits, rounded."""
+        return shift(x, OUTPUT_BITS - bits, self.xp)
+
+    def from_grid(self, values: Any, bits: int) -> Any:
+        """Integers in units of 2^-bits, as what a convolution takes: clipped."""
+        return clip(shift(values, bits - FRACTION_BITS, self.xp), self.xp)
+
     # ---- shapes --------------------------------------------------------------------------------------------------
+
+    def permute(self, x: Any, order: tuple[int, ...]) -> Any:
+        """Channels in another order."""
+        return x[..., np.array(order)]
 
     def concat(self, parts: Sequence[Any]) -> Any:
         """Channels one after the other."""

@@ -60,6 +60,43 @@ class TopDownModel(Protocol):
         """The stacked parameters of a group's layers."""
 
 
+@runtime_checkable
+class MarkovModel(Protocol):
+    """p(x | z_1) p(z_1 | z_2) ... p(z_L) with q(z_1 | x) q(z_2 | z_1) ... q(z_L | z_{L-1}), of logistic latents.
+
+    A law is (loc, what its scale is a function of), [B, h, w, c] each (logistics.py, exact/logistic.py).
+    """
+
+    @property
+    def stride(self) -> int:
+        """The side of its pictures; larger ones are cut."""
+        ...
+
+    @property
+    def encoder_only(self) -> tuple[str, ...]: ...
+
+    @property
+    def groups(self) -> list[Group]:
+        """One, of all layers."""
+
+    @property
+    def likelihood(self) -> Likelihood:
+        """p(x | z_1)."""
+        ...
+
+    def empty_params(self) -> dict[str, Any]:
+        """The parameter tree with an empty dict for every convolution."""
+
+    def inference_law(self, net, params: dict, number: int, below: Any) -> tuple[Any, Any]:
+        """q(z_{number + 1} | z_number), number from 0; z_0: scaled pixels."""
+
+    def generative_law(self, net, params: dict, number: int, above: Any) -> tuple[Any, Any]:
+        """p(z_number | z_{number + 1}), number from 1 to L - 1."""
+
+    def outputs(self, net, params: dict, z: Any) -> Any:
+        """What p(x | z_1) is made of, [B, H, W, n_outputs]."""
+
+
 class LatentModel(TopDownModel, Protocol):
     """p(x, z) = p(x | z) prod_l p(z_l | z_<l): of a picture's every value."""
 
@@ -73,14 +110,22 @@ class LatentModel(TopDownModel, Protocol):
 
 
 @runtime_checkable
-class CurveModel(Protocol):
+class StartingModel(Protocol):
+    """A model that makes its own initial parameters, all of them plain: no weight norms."""
+
+    @property
+    def stride(self) -> int: ...
+
+    def start(self, x: Any) -> dict[str, Any]:
+        """Initial parameters, from a first batch of scaled pixels x [B, H, W, 3], numpy."""
+
+
+@runtime_checkable
+class CurveModel(StartingModel, Protocol):
     """What every model of lossy pictures has: one set of weights for a whole curve of rate and distortion.
 
     Its parameters hold knots (knots.py); its methods take the tree of one quality.
     """
-
-    @property
-    def stride(self) -> int: ...
 
     @property
     def encoder_only(self) -> tuple[str, ...]: ...
@@ -97,9 +142,6 @@ class CurveModel(Protocol):
     def distortion(self) -> str:
         """'mse': 255^2 times the mean squared error of pixels in 0 .. 1, which lambda multiplies."""
         ...
-
-    def start(self, x: Any) -> dict[str, Any]:
-        """Initial parameters, from a first batch of scaled pixels x [B, H, W, 3], numpy."""
 
 
 @runtime_checkable
@@ -144,4 +186,68 @@ class QuantisedModel(CurveModel, Protocol):
         """The scaled picture of y, put together again from the rounded v; in units of a network's output."""
 
 
-AnyModel = LatentModel | LossyModel | QuantisedModel
+class IntegerLaw(NamedTuple):
+    """Of integers v [..., C]: v / 256 is a mixture of n logistics, rounded to the nearest; all integers have mass."""
+
+    logits: Any  # [..., C, n] as the next two, or broadcast to that; in the numbers of a network's output
+    loc: Any
+    log_scale: Any
+
+
+@runtime_checkable
+class IntegerFlow(StartingModel, Protocol):
+    """An invertible map of a picture's integers to others of known laws; there are no latents, and no bits are lost."""
+
+    @property
+    def encoder_only(self) -> tuple[str, ...]: ...
+
+    @property
+    def groups(self) -> list[Group]:
+        """None: it has no latents."""
+
+    def forward(self, net, params: dict, values: Any) -> list[tuple[Any, IntegerLaw]]:
+        """(integers [B, h, w, C], their law) in the order of a file, of pixel values less 128, [B, H, W, 3].
+
+        Each law follows from the integers before it.
+        """
+
+    def inverse(self, net, params: dict, read: Callable[[IntegerLaw, tuple[int, int, int]], Any], size) -> Any:
+        """The values again; read(law, (h, w, C)) gives the integers of each part.  size: (H, W)."""
+
+
+@runtime_checkable
+class ContinuousFlow(StartingModel, Protocol):
+    """A flow z = F(v) of pictures v = x + u, and one that draws u in 0 .. 1 from noise, u = g(e; x).
+
+    Both are walks over elementwise maps (flow_maps.py), which `apply` applies, codes, or takes back: apply(f, x) -> y,
+    in the methods whose names end in _back apply(f, y) -> x. All are [B, H, W, C], real numbers.
+    """
+
+    @property
+    def encoder_only(self) -> tuple[str, ...]: ...
+
+    @property
+    def groups(self) -> list[Group]:
+        """None: it has no latents."""
+
+    @property
+    def maps_per_value(self) -> int:
+        """How many maps a value goes through, of F and g together."""
+        ...
+
+    def flow(self, net, params: dict, apply: Any, v: Any) -> Any:
+        """z of v in 0 .. 256."""
+
+    def flow_back(self, net, params: dict, apply: Any, z: Any) -> Any:
+        """v of z."""
+
+    def dequantise(self, net, params: dict, apply: Any, e: Any, x: Any) -> Any:
+        """u of e, for the pixels x of 0 .. 255."""
+
+    def dequantise_back(self, net, params: dict, apply: Any, u: Any, x: Any) -> Any:
+        """e of u."""
+
+
+PixelModel = LatentModel | MarkovModel  # whatever has a likelihood
+BoundedModel = PixelModel | IntegerFlow | ContinuousFlow  # whatever has a bound of a picture's bits
+AnyModel = BoundedModel | LossyModel | QuantisedModel

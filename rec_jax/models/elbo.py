@@ -1,4 +1,7 @@
-"""The evidence lower bound: log p(x | z) - sum_l KL(q_l || p_l), one posterior sample."""
+"""The evidence lower bound: log p(x | z) - sum_l KL(q_l || p_l), one posterior sample.
+
+Of logistic latents, the KL is log q - log p at that sample.
+"""
 
 from typing import NamedTuple
 
@@ -8,10 +11,13 @@ import numpy as np
 
 from rec_jax.core.gaussian import kl_nats, sample
 from rec_jax.core.prng import child_key
-from rec_jax.models.base import LatentModel
+from rec_jax.models.base import BoundedModel, ContinuousFlow, IntegerFlow, MarkovModel
 from rec_jax.models.float_net import FloatNet
+from rec_jax.models.flow_bound import dequantised_terms
 from rec_jax.models.gaussians import gaussian
+from rec_jax.models.integer_flow import flow_log_prob_nats
 from rec_jax.models.likelihoods.base import log_likelihood_nats, scale_pixels
+from rec_jax.models.markov import as_tiles, kl_samples
 
 _NET = FloatNet()
 
@@ -24,9 +30,20 @@ class ElboTerms(NamedTuple):
     channel_mask: np.ndarray  # bool [L, C], True where the layer has that channel
 
 
-def elbo_terms(model: LatentModel, params, images: jax.Array, key: jax.Array, net: FloatNet = _NET) -> ElboTerms:
-    """Terms of the ELBO of images uint8 [B, H, W, 3]; key draws z ~ q.  net: its precision, scanned or not."""
+def elbo_terms(model: BoundedModel, params, images: jax.Array, key: jax.Array, net: FloatNet = _NET) -> ElboTerms:
+    """Terms of the ELBO of images uint8 [B, H, W, 3]; key draws z ~ q.  net: its precision, scanned or not.
+
+    Of an integer flow, which has no latents, it is log p(x); of a continuous one, u is the latent.
+    """
     batch, height, width, _ = images.shape
+    if isinstance(model, ContinuousFlow):
+        log_likelihood, log_q = dequantised_terms(model, net, params, images, key)
+        return ElboTerms(log_likelihood, log_q[:, None, None], np.ones((1, 1), bool))
+    if isinstance(model, IntegerFlow):
+        none = np.zeros((0, 0), bool)
+        return ElboTerms(flow_log_prob_nats(model, net, params, images), jnp.zeros((batch, 0, 0)), none)
+    if isinstance(model, MarkovModel):
+        return _markov_terms(model, params, images, key, net)
 
     def draw(layer, prior, hidden):
         q, p = gaussian(*model.posterior(net, layer.params, hidden, layer.context)), gaussian(*prior)
@@ -40,3 +57,14 @@ def elbo_terms(model: LatentModel, params, images: jax.Array, key: jax.Array, ne
     channels = np.array([group.channels for group in model.groups for _ in range(group.n_layers)], int)
     log_likelihood = log_likelihood_nats(model.likelihood, net, params["likelihood"], outputs, images)
     return ElboTerms(log_likelihood, jnp.concatenate(kl).transpose(1, 0, 2), np.arange(widest) < channels[:, None])
+
+
+def _markov_terms(model: MarkovModel, params, images: jax.Array, key: jax.Array, net: FloatNet) -> ElboTerms:
+    """Of tiles of the model's size, added up."""
+    tiles = as_tiles(images, model.stride)
+    outputs, kl = kl_samples(model, net, params, scale_pixels(tiles.astype(jnp.float32)), key)
+    log_likelihood = log_likelihood_nats(model.likelihood, net, params["likelihood"], outputs, tiles)
+    n_layers, _, n_channels = kl.shape
+    kl = kl.reshape(n_layers, len(images), -1, n_channels).sum(2).transpose(1, 0, 2)
+    log_likelihood = log_likelihood.reshape(len(images), -1).sum(1)
+    return ElboTerms(log_likelihood, kl, np.ones((n_layers, n_channels), bool))

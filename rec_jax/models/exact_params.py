@@ -14,7 +14,7 @@ from rec_jax.core.errors import CorruptFile
 from rec_jax.exact.arithmetic import FRACTION_BITS
 from rec_jax.exact.network import OUTPUT_BITS
 from rec_jax.exact.quantise import check_conv, float_conv, prepared, quantise_conv, quantise_vector
-from rec_jax.models.base import AnyModel, CurveModel
+from rec_jax.models.base import AnyModel, StartingModel
 from rec_jax.models.shapes import param_shapes
 
 _EPSILON = 1e-6  # of a weight norm, models/weight_norm.py
@@ -57,7 +57,7 @@ def trainable_params(model: AnyModel, stored: dict[str, Any]) -> dict[str, Any]:
         return {"v": node["w"], "g": norm + np.float32(_EPSILON), "b": node["b"]}
 
     params = float_params(stored)
-    return params if isinstance(model, CurveModel) else _map(leaf, params)
+    return params if isinstance(model, StartingModel) else _map(leaf, params)
 
 
 def exact_params(model: AnyModel, stored: dict[str, Any], xp: Any = np, dtype: str = "float64") -> dict[str, Any]:

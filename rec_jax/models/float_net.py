@@ -5,10 +5,12 @@ in weight_norm.py.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from rec_jax.core.layers import layer_at
 from rec_jax.models.float_conv import convolve_plain
@@ -27,9 +29,9 @@ class FloatNet:
         self.compute_dtype = compute_dtype
         self.unroll = unroll
 
-    def conv(self, params: dict, x: jax.Array, features: int = 0, init_scale: float = 1.0, valid: bool = False):
+    def conv(self, params: dict, x: jax.Array, features=0, init_scale=1.0, valid: bool = False, size: int = 3):
         """Convolution [B, H, W, C] -> [B, H, W, features]; params {"v", "g", "b"}, or plain {"w", "b"}."""
-        del init_scale
+        del init_scale, size
         if "w" in params:
             return convolve_plain(x, params["w"], self.compute_dtype, valid) + params["b"]
         from rec_jax.models.weight_norm import WeightNormConv  # and with it flax, which an encoder does without
@@ -78,9 +80,43 @@ class FloatNet:
         """The product x y of two outputs."""
         return x * y
 
+    def gate(self, x):
+        """a sigmoid(b) of channels (a, b)."""
+        a, b = jnp.split(x, 2, axis=-1)
+        return a * jax.nn.sigmoid(b)
+
+    def from_reals(self, x):
+        """Real numbers, as what a convolution takes."""
+        return x
+
+    def to_reals(self, x):
+        """An output as real numbers."""
+        return x
+
+    def constant(self, vector):
+        """Parameters as real numbers."""
+        return vector
+
     def halve(self, x, times: int):
         """x / 2^times of an output."""
         return x * 2.0**-times
+
+    def gated(self, x, gate):
+        """An output times a vector of the model's."""
+        return x * gate
+
+    def to_grid(self, x, bits: int):
+        """An output in units of 2^-bits, rounded, with the gradient of the identity."""
+        units = x * 2.0**bits
+        return units + jax.lax.stop_gradient(jnp.floor(units + 0.5) - units)
+
+    def from_grid(self, values, bits: int):
+        """Integers in units of 2^-bits, as what a convolution takes."""
+        return values * 2.0**-bits
+
+    def permute(self, x, order: tuple[int, ...]):
+        """Channels in another order."""
+        return _permute(x, order)
 
     def concat(self, parts):
         """Channels one after the other."""
@@ -99,3 +135,12 @@ class FloatNet:
         for i in reversed(range(length)) if reverse else range(length):
             state, records[i] = step(state, layer_at(layers, i))
         return state, jax.tree.map(lambda *leaves: jnp.stack(leaves), *records)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(1,))
+def _permute(x, order):
+    """A gather, whose gradient is one too and not a scatter, which is slow on a CPU."""
+    return x[..., np.array(order)]
+
+
+_permute.defvjp(lambda x, order: (_permute(x, order), None), lambda order, _, g: (g[..., np.argsort(order)],))

@@ -10,6 +10,7 @@ import numpy as np
 
 from rec_jax.core.layers import layer_at
 from rec_jax.exact.convolution import convolve
+from rec_jax.models.likelihoods.base import scale_pixels
 
 
 class NumpyNet:
@@ -20,9 +21,9 @@ class NumpyNet:
     def __init__(self, dtype: Any = np.float32):
         self.dtype = dtype
 
-    def conv(self, params: dict, x, features: int = 0, init_scale: float = 1.0, valid: bool = False):
+    def conv(self, params: dict, x, features: int = 0, init_scale=1.0, valid: bool = False, size: int = 3):
         """Convolution [B, H, W, C] -> [B, H, W, features]; zeros surround x, or (valid) the kernel lies inside."""
-        del features, init_scale
+        del features, init_scale, size
         w, b = (np.asarray(params[name], self.dtype) for name in ("w", "b"))
 
         def add_bias(sums):
@@ -48,6 +49,27 @@ class NumpyNet:
     def add_scaled(self, x, factor: float, y):
         """x + factor y."""
         return x + self.dtype(factor) * y
+
+    def gate(self, x):
+        """a sigmoid(b) of channels (a, b)."""
+        a, b = np.split(x, 2, axis=-1)
+        return a / (1 + np.exp(np.minimum(-b, 80)))
+
+    def pixels(self, values, depth: int):
+        """Pixel values of a depth, scaled."""
+        return scale_pixels(values, depth)
+
+    def from_reals(self, x):
+        """Real numbers, as what a convolution takes."""
+        return x
+
+    def to_reals(self, x):
+        """An output as real numbers."""
+        return x
+
+    def constant(self, vector):
+        """Parameters as real numbers."""
+        return vector
 
     def halve(self, x, times: int):
         """x / 2^times of an output."""

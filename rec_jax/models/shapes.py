@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from rec_jax.core.layers import Layer, LayerStack, layer_at
-from rec_jax.models.base import AnyModel, CurveModel
+from rec_jax.models.base import AnyModel, MarkovModel, StartingModel
 
 
 class _ShapeNet:
@@ -13,8 +13,8 @@ class _ShapeNet:
 
     xp = np
 
-    def conv(self, params: dict, x, features: int = 0, init_scale: float = 1.0, valid: bool = False):
-        params["conv"] = (3, 3, x.shape[-1], features)
+    def conv(self, params: dict, x, features: int = 0, init_scale: float = 1.0, valid: bool = False, size: int = 3):
+        params["conv"] = (size, size, x.shape[-1], features)
         return np.zeros((*x.shape[:-1], features), np.int8)
 
     output_conv = conv
@@ -42,9 +42,17 @@ class _ShapeNet:
 
 def param_shapes(model: AnyModel) -> dict[str, Any]:
     """The parameter tree with ("conv", (layers..., kh, kw, C, O)) for convolutions and plain shapes for arrays."""
-    if isinstance(model, CurveModel):
+    if isinstance(model, StartingModel):
         return _shapes(model.start(np.zeros((1, model.stride, model.stride, 3))))
     params, net, side = model.empty_params(), _ShapeNet(), model.stride
+    if isinstance(model, MarkovModel):
+        z = model.inference_law(net, params, 0, np.zeros((1, side, side, 3), np.int8))[0]
+        model.outputs(net, params, z)
+        for number in range(1, model.groups[0].n_layers):
+            model.inference_law(net, params, number, z)
+            model.generative_law(net, params, number, z)
+        params["likelihood"] = model.likelihood.init(np.zeros((1, 1, 1, 3)), np)
+        return _shapes(params)
     contexts = model.infer(net, params, np.zeros((1, side, side, 3), np.int8))
 
     def draw(layer, prior, hidden):

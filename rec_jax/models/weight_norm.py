@@ -28,11 +28,11 @@ class InitNet(FloatNet):
         self._key = key
         self._n_made = 0
 
-    def conv(self, params: dict, x, features: int = 0, init_scale: float = 1.0, valid: bool = False):
-        """As FloatNet's, making {"v", "g", "b"} of a 3x3 convolution."""
+    def conv(self, params: dict, x, features: int = 0, init_scale: float = 1.0, valid: bool = False, size: int = 3):
+        """As FloatNet's, making {"v", "g", "b"} of a convolution with kernels of size x size."""
         key = jax.random.fold_in(self._key, self._n_made)
         self._n_made += 1
-        y, variables = WeightNormConv(features, init_scale=init_scale, valid=valid).init_with_output(key, x)
+        y, variables = WeightNormConv(features, (size, size), init_scale, valid=valid).init_with_output(key, x)
         params |= variables["params"]
         return y
 

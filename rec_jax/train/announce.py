@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 
 from rec_jax.core.prng import init_key
 from rec_jax.models import make_model
-from rec_jax.models.base import CurveModel
+from rec_jax.models.base import StartingModel
 from rec_jax.models.init import init_params
 from rec_jax.train.parallel import is_main_process
 
@@ -35,7 +35,7 @@ def announce(config: ConfigDict, workdir: str | Path, images: np.ndarray, last_s
 
 def _n_parameters(config: ConfigDict) -> int:
     model = make_model(config.model)
-    if isinstance(model, CurveModel):
+    if isinstance(model, StartingModel):
         params = model.start(np.zeros((1, model.stride, model.stride, 3)))
         return sum(leaf.size for leaf in jax.tree.leaves(params))
     image = jax.ShapeDtypeStruct((1, model.stride, model.stride, 3), jnp.uint8)

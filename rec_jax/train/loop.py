@@ -23,7 +23,7 @@ from rec_jax.core.compilation import training_compiler_options
 from rec_jax.core.errors import ConfigError
 from rec_jax.data.batches import batch_indices
 from rec_jax.models import make_model
-from rec_jax.models.base import AnyModel, CurveModel
+from rec_jax.models.base import AnyModel, StartingModel
 from rec_jax.models.float_net import FloatNet
 from rec_jax.models.likelihoods.base import scale_pixels
 from rec_jax.train import parallel
@@ -117,7 +117,7 @@ def _restore_or_create(
 
 def _started(model: AnyModel, images: np.ndarray) -> Any:
     """The initial parameters of a model that makes its own; None for others, whose convolutions a walk makes."""
-    return model.start(scale_pixels(images.astype(np.float32))) if isinstance(model, CurveModel) else None
+    return model.start(scale_pixels(images.astype(np.float32))) if isinstance(model, StartingModel) else None
 
 
 def _compiled_start(config: ConfigDict, model: AnyModel, mesh: Mesh) -> Callable[..., TrainState]:
@@ -142,7 +142,7 @@ def _compiled_step(
 
 def _optimizer(settings: ConfigDict, model: AnyModel) -> optax.GradientTransformation:
     optimizer = make_optimizer(settings.optimizer, _schedule(settings), settings.clip_norm, settings.adam_b2)
-    return optimizer if isinstance(model, CurveModel) else in_coordinates_of(model.likelihood, optimizer)
+    return optimizer if isinstance(model, StartingModel) else in_coordinates_of(model.likelihood, optimizer)
 
 
 def _schedule(settings: ConfigDict) -> Schedule:

@@ -1,4 +1,4 @@
-"""What training of a lossless model minimises: the negative ELBO with free bits."""
+"""What training of a lossless model minimises: the negative ELBO with free bits; without latents, -log p(x)."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from rec_jax.core.arrays import AnyArray
-from rec_jax.models.base import LatentModel
+from rec_jax.models.base import BoundedModel
 from rec_jax.models.elbo import elbo_terms
 from rec_jax.models.float_net import FloatNet
 
@@ -35,7 +35,7 @@ def free_bits_kl_nats(kl_nats: jax.Array, channel_mask: AnyArray, free_nats: flo
 
 def negative_elbo(
     params: Any,
-    model: LatentModel,
+    model: BoundedModel,
     net: FloatNet,
     images: jax.Array,
     key: jax.Array,

@@ -11,7 +11,7 @@ from rec_jax.train.rate_distortion import rate_distortion_objective
 
 
 def make_objective(model: AnyModel, net: FloatNet, settings: ConfigDict) -> Objective:
-    """The negative ELBO, or rate and distortion; settings: a config's train section."""
+    """The negative ELBO, of a flow -log p(x), or rate and distortion; settings: a config's train section."""
     if isinstance(model, QuantisedModel):
         return quantised_objective(model, net)
     if isinstance(model, LossyModel):

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from rec_jax.models.base import AnyModel, CurveModel
+from rec_jax.models.base import AnyModel, StartingModel
 from rec_jax.models.init import init_params
 from rec_jax.train.metrics import Totals, no_totals
 
@@ -31,7 +31,7 @@ def create_state(
 ) -> TrainState:
     """The state at step 0, of initial_params or, if None, of new ones, which images uint8 [B, H, W, 3] scale."""
     if initial_params is None:
-        assert not isinstance(model, CurveModel), "it makes its own"
+        assert not isinstance(model, StartingModel), "it makes its own"
         initial_params = init_params(model, key, images)
     params = jax.tree.map(partial(jnp.asarray, dtype=jnp.float32), initial_params)  # none weakly typed
     ema_params = jax.tree.map(jnp.copy, params)  # buffers of its own: the step donates both

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 
+from configs.base import base
 from experiments.readme import markers
 from experiments.table1 import __main__ as table1
 from experiments.table1 import bits_back, classical, learned
@@ -20,7 +21,10 @@ from rec_jax.codec.model_file import read_model_file, write_model_file
 from rec_jax.core.errors import ConfigError, CorruptFile
 from rec_jax.core.json_rows import read_rows, write_rows
 from rec_jax.core.locks import locked
+from rec_jax.evaluate import chains
+from rec_jax.models.exact_params import quantise_params
 from tests.experiments.quick_table import PIXELS, QUICK, quick_column
+from tests.models.tiny_bit_swap import BARE, tiny_bit_swap
 
 BEGIN, END = markers("table1")
 
@@ -75,7 +79,10 @@ def test_what_is_not_there_is_not_run_and_says_why(measured):
     assert "tiny_imagenet32" not in str(rows) and not rows["png"]["imagenet32"]["measured"]
     assert "photographs" in rows["png"]["imagenet32"]["not_run"]  # the name of the data set that is missing
     assert "'absent'" in rows["rec"]["kodak"]["not_run"]
-    assert rows["idf"]["cifar10"] == {"published": {"single": 3.34}, "measured": [], "not_run": "a published row"}
+    for row in ("idf", "lbb", "bit_swap"):
+        told = rows[row.replace("_", "")]["cifar10"]["not_run"]
+        assert told == f"config.cifar10.{row} is empty; name a shipped model or a model file"
+    assert rows["idf"]["cifar10"]["published"] == {"single": 3.34} and not rows["idf"]["cifar10"]["measured"]
     text = (workdir / "table1.md").read_text()
     assert "| IDF | not run | *3.34* | not run | *4.18* | not run | – |" in text
 
@@ -95,7 +102,7 @@ def test_a_finished_run_measures_nothing_and_draws_the_same(measured, monkeypatc
     workdir, words = measured
     before = (workdir / "table1.md").read_text()
     monkeypatch.setattr(learned, "compress_images", None)
-    monkeypatch.setattr(bits_back, "evaluate_chain", None)
+    monkeypatch.setattr(chains, "evaluate_chain", None)
     monkeypatch.setattr(classical.Classical, "_row", None)
     assert table1.main(words) == 0
     (workdir / "table1.md").unlink()
@@ -178,7 +185,7 @@ def test_a_killed_cell_resumes_without_gap_or_duplicate(tmp_path):
 
 
 def test_bits_back_resumes_after_the_last_whole_chain(model, tmp_path, monkeypatch):
-    evaluate_chain, calls = bits_back.evaluate_chain, []
+    evaluate_chain, calls = chains.evaluate_chain, []
 
     def interrupted(*arguments):
         calls.append(arguments)
@@ -186,14 +193,27 @@ def test_bits_back_resumes_after_the_last_whole_chain(model, tmp_path, monkeypat
             raise KeyboardInterrupt
         return evaluate_chain(*arguments)
 
-    monkeypatch.setattr(bits_back, "CHAIN_IMAGES", 1)
-    monkeypatch.setattr(bits_back, "evaluate_chain", interrupted)
+    monkeypatch.setattr(chains, "CHAIN_IMAGES", 1)
+    monkeypatch.setattr(chains, "evaluate_chain", interrupted)
     (job,) = bits_back.BitsBack("hilloc", 0).jobs(quick_column(n_learned=2, models=model))
     with pytest.raises(KeyboardInterrupt):
         job.run(tmp_path)
     assert [row["image"] for row in job.cell.rows(tmp_path)] == [0]
     job.run(tmp_path)
     assert [row["image"] for row in job.cell.rows(tmp_path)] == [0, 1] and len(calls) == 3
+
+
+def test_bit_swap_is_measured_with_a_model_of_its_own(tmp_path):
+    model, params = tiny_bit_swap(bare=True)
+    config = base().to_dict() | dict(model=BARE)
+    write_model_file(tmp_path / "tiny.safetensors", quantise_params(model, params), config)
+    (row,) = (row for row in make_rows(QUICK) if row.id == "bitswap")
+    with pytest.raises(ConfigError, match="bit_swap is empty"):
+        list(row.method.jobs(quick_column()))
+    (job,) = row.method.jobs(quick_column(n_learned=1, bit_swap=str(tmp_path / "tiny.safetensors")))
+    job.run(tmp_path)
+    rates = row.method.rates(job.cell.rows(tmp_path))
+    assert rates["single"] > rates["asymptotic"] and "10 bits a bin" in job.cell.made_by
 
 
 def test_a_failing_cell_is_told_and_does_not_stop_the_others(tmp_path, capsys):

@@ -126,16 +126,23 @@ def colour_mixture(params: PixelParams, x: Any, channel: int) -> tuple[Any, Any,
 
 def log_prob_nats(params: PixelParams, values: Any, xp: Any, depth: int = 8, n_channels: int = 3) -> Any:
     """log P of pixel values [..., 3], floats, summed over the first n_channels colours; [...]."""
-    x = scale_pixels(values, depth)
-    return sum(_log_prob(colour_mixture(params, x, c), x[..., c], values[..., c], xp, depth) for c in range(n_channels))
+    x, first, last = scale_pixels(values, depth), values == 0, values == (1 << depth) - 1
+    return sum(
+        bin_log_prob_nats(colour_mixture(params, x, c), x[..., c], first[..., c], last[..., c], xp, depth)
+        for c in range(n_channels)
+    )
 
 
-def _log_prob(mixture: tuple[Any, Any, Any], x: Any, values: Any, xp: Any, depth: int) -> Any:
-    """One logarithm a component: log P = log((1 - e^(-2 h)) / ((1 + e^-|a|) (1 + e^-|b|))) - max(-a, 0) - max(b, 0)."""
+def bin_log_prob_nats(mixture: tuple[Any, Any, Any], x: Any, first: Any, last: Any, xp: Any, depth: int) -> Any:
+    """log of a mixture's mass in the bin of width 2^-depth around x [...]; mixture: see colour_mixture.
+
+    first, last: whether the bin reaches to minus or plus infinity, bool [...].  One logarithm a component:
+    log P = log((1 - e^(-2 h)) / ((1 + e^-|a|) (1 + e^-|b|))) - max(-a, 0) - max(b, 0).
+    """
     logits, loc, log_scale = mixture
     inverse = xp.exp(-xp.maximum(log_scale, MIN_LOG_SCALE))
     centre, half = (x[..., None] - loc) * inverse, 2.0 ** -(depth + 1) * inverse
-    first, last = values[..., None] == 0, values[..., None] == (1 << depth) - 1
+    first, last = first[..., None], last[..., None]
     a, b = centre + half, centre - half
     outside = xp.where(last, 1.0, 1.0 + xp.exp(-xp.abs(a))) * xp.where(first, 1.0, 1.0 + xp.exp(-xp.abs(b)))
     width = xp.where(first | last, 1.0, -xp.expm1(-2.0 * half))

@@ -1,4 +1,4 @@
-"""Models by phases, without latents: every file written, read back and decoded, as the command writes them."""
+"""Models without latents, by phases or flows: every file written, read back and decoded, as the command writes them."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -10,26 +10,30 @@ from experiments.table1.learned import codec_key, model_title, opened
 from rec_jax.evaluate.compression import compress_images
 from rec_jax.evaluate.summary import summarise
 
-_MADE_BY = "by phases: no latents, no coder; what the model makes larger takes a classical format"
+_FALLBACKS = {"smallest": "what the model makes larger takes a classical format", "none": "all files are the model's"}
 
 
 @dataclasses.dataclass(frozen=True)
-class Phases:
-    """Whole files of the column's images under its model without latents.
+class WithoutLatents:
+    """Whole files of the column's images under one of its models without latents.
 
-    seed: of the evaluation, whose bound is exact here.
+    seed: of the evaluation, whose bound is exact here.  kind: the option of a column that names the model.
+    fallback: the codec's.
     """
 
     id: str
     seed: int
+    kind: str
+    fallback: str = "smallest"
 
     def jobs(self, column: Column) -> Iterator[Job]:
         """One; a RecError when it comes to data or a model that are not there."""
-        model, images = column.phases_model, column.learned_images()
-        codec = opened(model).codec()
-        key = codec_key(_MADE_BY, model, images, self.seed)
+        model, images = column.model_of(self.kind), column.learned_images()
+        codec = dataclasses.replace(opened(model).codec(), fallback=self.fallback)
+        made_by = f"by {self.kind}: no latents, no coder; {_FALLBACKS[self.fallback]}"
+        key = codec_key(made_by, model, images, self.seed)
         cell = Cell(
-            self.id, column.id, column.data, column.stand_in, _MADE_BY, len(images),
+            self.id, column.id, column.data, column.stand_in, made_by, len(images),
             rows_name(column.id, self.id, key), model_title(model), key["model"],
         )  # fmt: skip
 
