@@ -48,8 +48,7 @@ def _seconds(curve: dict[str, Any]) -> list[str]:
 
 def rate_lines(figure: dict[str, Any], rates: list[dict[str, Any]]) -> Lines:
     """BD-rates as sentences: this against that, in which quality, by both fits."""
-    titles = {curve["id"]: curve["title"] for curve in figure["curves"]}
-    titles |= {curve["id"]: f"{curve['title']}, published" for curve in figure["published"]}
+    titles = _titles(figure)
     lines = [["larger files than", "of", "at equal", "n", *FITS]]
     for rate in rates:
         metric = figure["metrics"][rate["metric"]].partition(" ")[0]
@@ -73,21 +72,40 @@ def source_lines(figure: dict[str, Any]) -> Lines:
 
 
 def readme_section(figure: dict[str, Any]) -> str:
-    """For the README: the numbers, what a coder loses, ours against every other, and the command."""
-    ours = {curve["id"] for curve in figure["curves"] if curve["ours"] and curve["kind"] == "coded"}
-    against = [rate for rate in figure["bd_rates"] if rate["tested"] in ours and rate not in figure["coder_losses"]]
-    return "\n\n".join(_readme_parts(figure, against))
+    """For the README: the numbers, ours against its ideal points and every other, and the command."""
+    return "\n\n".join(_readme_parts(figure))
 
 
-def _readme_parts(figure: dict[str, Any], against: list[dict[str, Any]]) -> Iterator[str]:
+def _readme_parts(figure: dict[str, Any]) -> Iterator[str]:
     note = f" (**{figure['stand_in']}**)" if figure["stand_in"] else ""
     yield f"{figure['data']}{note}, means over {len(figure['pictures'])} pictures at a constant setting, real files:"
     yield summary_table(figure)
-    if figure["coder_losses"]:
-        yield "Files against the ideal points of the same model:"
-        yield plain_table(rate_lines(figure, figure["coder_losses"]))
-    if against:
-        yield plain_table(rate_lines(figure, against))
+    lines = _against_lines(figure)
+    if len(lines) > 1:
+        yield "BD-rate (pchip): by how much files of the first are larger than those of the second, at equal quality:"
+        yield plain_table(lines)
     if figure["not_run"]:
         yield "\n".join(f"- {method}: not run: {reason}" for method, reason in figure["not_run"].items())
     yield f"    {figure['command']}"
+
+
+def _against_lines(figure: dict[str, Any]) -> Lines:
+    """Ours, its ideal points first, against all that is not of models for another metric alone; a column a metric."""
+    titles, metrics = _titles(figure), list(figure["metrics"])
+    ours = {curve["id"] for curve in figure["curves"] if curve["ours"] and curve["kind"] == "coded"}
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for rate in [*figure["coder_losses"], *figure["bd_rates"]]:
+        if rate["tested"] in ours:
+            pair = found.setdefault((rate["tested"], rate["anchor"]), {})
+            pair[rate["metric"]] = words(rate["pchip"])
+    head = [figure["metrics"][metric].partition(" ")[0] for metric in metrics]
+    lines = [["files of", "against", *(f"at equal {name}" for name in head)]]
+    for (tested, anchor), said in found.items():
+        if metrics[0] in said:
+            lines.append([titles[tested], titles[anchor], *(said.get(metric, "–") for metric in metrics)])
+    return lines
+
+
+def _titles(figure: dict[str, Any]) -> dict[str, str]:
+    titles = {curve["id"]: curve["title"] for curve in figure["curves"]}
+    return titles | {curve["id"]: f"{curve['title']}, published" for curve in figure["published"]}
