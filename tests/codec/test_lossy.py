@@ -154,7 +154,7 @@ def kept() -> tuple[LossyCodec, bytes]:
     return codec, codec.compress(photograph(16, 24))
 
 
-@settings(max_examples=n_examples(60), deadline=None)
+@settings(max_examples=n_examples(70), deadline=None)
 @given(mutations())
 def test_mutated_files_never_give_other_pixels(recipe):
     codec, blob = kept()
