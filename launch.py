@@ -32,7 +32,7 @@ from rec_jax.train.stop import Stopped, raise_on_sigterm
 
 if TYPE_CHECKING:
     from rec_jax.evaluate.chains import ChainSummary
-    from rec_jax.evaluate.summary import Summary
+    from rec_jax.evaluate.lossy_summary import AnySummary
     from rec_jax.sweep.runs import Run
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "A file of configs/, FILE.py or FILE.py:ARGUMENT.")
@@ -57,14 +57,12 @@ def train(config: ConfigDict, workdir: Path) -> None:
     run(config, workdir, images, _evaluators(config), initial_params)
 
 
-def evaluate(config: ConfigDict, workdir: Path, share: Share = WHOLE) -> "Summary | ChainSummary | None":
-    """Prints ELBO and real files of config.evaluate's images with the weights of workdir, or of --model.
+def evaluate(config: ConfigDict, workdir: Path, share: Share = WHOLE) -> "AnySummary | ChainSummary | None":
+    """Prints ELBO (or distortion) and real files of config.evaluate's images with the weights of workdir or --model.
 
     share: this process's part of the images, where it is not one of several that began together.
     """
-    from rec_jax.evaluate.chains import ChainSummary, format_chains
     from rec_jax.evaluate.run import evaluate as run
-    from rec_jax.evaluate.summary import format_summary
 
     check_evaluation(config, _MODEL.value)
     together = jax.process_count() > 1
@@ -73,7 +71,7 @@ def evaluate(config: ConfigDict, workdir: Path, share: Share = WHOLE) -> "Summar
     if summary is None:
         print(f"share {share.index + 1}/{share.count} is done; the summary comes with the last one")
     elif is_main_process():
-        print(format_chains(summary) if isinstance(summary, ChainSummary) else format_summary(summary))
+        print(summary.text())
     return summary
 
 
@@ -115,19 +113,19 @@ def check(config: ConfigDict) -> None:
 
     import_named(config)
     configured_coder(config.coder)
-    check_values(config, make_model(config.model).stride)
+    check_values(config, make_model(config.model))
 
 
 def sweep(config: ConfigDict, workdir: Path, all_overrides: list[dict], share: Share = WHOLE) -> None:
     """Trains and evaluates config with each of the overrides in WORKDIR/NAME=VALUE,...; skips finished ones.
 
     Overrides that move no trained number share the weights of workdir itself. All overrides are checked before the
-    first run; a run's failure does not stop the next one. In the end WORKDIR/sweep.csv and sweep.png show all runs that
+    first run; a run's failure does not stop the next one. In the end WORKDIR/sweep.csv and pictures show all runs that
     are finished, those of other processes too.
     share: the runs of this process; without it, any number of processes take what no other one has.
     """
     from rec_jax.core.locks import InUse, locked
-    from rec_jax.evaluate.summary import Summary
+    from rec_jax.evaluate.lossy_summary import AnySummary
     from rec_jax.sweep.report import write_report
     from rec_jax.sweep.runs import Run, Waiting, do_runs
     from rec_jax.train.checkpoint import link_checkpoints
@@ -141,7 +139,7 @@ def sweep(config: ConfigDict, workdir: Path, all_overrides: list[dict], share: S
     def train_shared() -> None:
         train(config, workdir)
 
-    def work(run: Run, wait: bool) -> "Summary":
+    def work(run: Run, wait: bool) -> "AnySummary":
         if training_difference(config, run.config):
             train(run.config, run.folder)
         else:
@@ -153,7 +151,7 @@ def sweep(config: ConfigDict, workdir: Path, all_overrides: list[dict], share: S
             write_config(run.folder, run.config)
             link_checkpoints(run.folder, workdir)
         summary = evaluate(run.config, run.folder)
-        assert isinstance(summary, Summary), "of all images, and their files"
+        assert isinstance(summary, AnySummary), "of all images, and their files"
         return summary
 
     failed = do_runs(runs[share.index :: share.count], work)
@@ -165,7 +163,7 @@ def sweep(config: ConfigDict, workdir: Path, all_overrides: list[dict], share: S
 def _checked_sweep(config: ConfigDict, workdir: Path, all_overrides: list[dict]) -> "list[Run]":
     """All runs; ConfigError for the first that cannot be."""
     from rec_jax.models import make_model
-    from rec_jax.models.base import MarkovModel
+    from rec_jax.models.base import ContinuousFlow, MarkovModel
     from rec_jax.sweep.runs import Run
     from rec_jax.train.saved_config import with_overrides
 
@@ -179,7 +177,7 @@ def _checked_sweep(config: ConfigDict, workdir: Path, all_overrides: list[dict])
         changed = with_overrides(config, overrides)
         try:
             check(changed)
-            if isinstance(make_model(changed.model), MarkovModel):
+            if isinstance(make_model(changed.model), ContinuousFlow | MarkovModel):
                 raise ConfigError("a sweep compares files, and this model codes chains of images")
             images = repr((changed.data, changed.evaluate.split, changed.evaluate.n_images, changed.model))
             if images not in checked:

@@ -63,7 +63,14 @@ def base() -> ConfigDict:
             keep_checkpoints=2,
         )
     )
-    config.evaluate = ConfigDict(dict(split="test", n_images=1_000, batch_size=50))
+    config.evaluate = ConfigDict(
+        dict(
+            split="test",
+            n_images=1_000,
+            batch_size=50,
+            qualities=(10, 30, 50, 70, 90),  # of a lossy model, at each of which an image becomes a file
+        )
+    )
     return config.lock()
 
 

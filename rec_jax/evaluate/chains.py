@@ -33,6 +33,19 @@ class ChainSummary(NamedTuple):
     encode_s: float  # per image of a chain
     decode_s: float
 
+    def text(self) -> str:
+        """The lines that `launch.py --mode=evaluate` prints."""
+        rates = {name: Estimate(rate, self.errors_bpd[name]).text(4) for name, rate in self.rates_bpd.items()}
+        over = Estimate(self.over_elbo, self.over_elbo_error).text(2, 100)
+        return "\n".join(
+            [
+                f"{self.n_images} images, in chains of {self.chain_images} and alone; every message decoded exactly",
+                "bits per dimension: " + ", ".join(f"{name} {text}" for name, text in rates.items()),
+                f"net {over} % over the ELBO",
+                f"{self.encode_s:.3f} s to encode, {self.decode_s:.3f} s to decode an image of a chain",
+            ]
+        )
+
 
 def measure_chains(
     codec: ChainCodec,
@@ -94,18 +107,4 @@ def summarise_chains(rows: Sequence[dict[str, Any]]) -> ChainSummary:
         chain_images=min(row["chain_images"] for row in rows),
         encode_s=float(np.mean([row["encode_s"] for row in rows])),
         decode_s=float(np.mean([row["decode_s"] for row in rows])),
-    )
-
-
-def format_chains(summary: ChainSummary) -> str:
-    """The lines that `launch.py --mode=evaluate` prints."""
-    rates = {name: Estimate(rate, summary.errors_bpd[name]).text(4) for name, rate in summary.rates_bpd.items()}
-    over = Estimate(summary.over_elbo, summary.over_elbo_error).text(2, 100)
-    return "\n".join(
-        [
-            f"{summary.n_images} images, in chains of {summary.chain_images} and alone; every message decoded exactly",
-            "bits per dimension: " + ", ".join(f"{name} {text}" for name, text in rates.items()),
-            f"net {over} % over the ELBO",
-            f"{summary.encode_s:.3f} s to encode, {summary.decode_s:.3f} s to decode an image of a chain",
-        ]
     )

@@ -7,7 +7,7 @@ from rec_jax.codec.tiles import tile_side
 from rec_jax.core.errors import ConfigError
 from rec_jax.data import make_source
 from rec_jax.models import make_model
-from rec_jax.models.base import MarkovModel
+from rec_jax.models.base import CurveModel, MarkovModel
 
 
 def check_evaluation(config: Any, model_name: str | None = None) -> None:
@@ -17,7 +17,7 @@ def check_evaluation(config: Any, model_name: str | None = None) -> None:
     """
     model = open_package(model_name).model if model_name else make_model(config.model)
     stride = model.stride
-    if stride == 1 and not model.groups:  # takes any
+    if isinstance(model, CurveModel) or (stride == 1 and not model.groups):  # takes any
         return
     source = make_source(config.data, config.evaluate.split)
     for number in range(min(config.evaluate.n_images, len(source))):

@@ -1,26 +1,21 @@
 """Coding over a split: every image is written, read back and decoded, and gets one row of numbers.
 
-Rows go to a JSONL file batch by batch; a killed evaluation resumes after the last whole one. A rate counts only if the
-file decoded to the exact pixels: anything else stops the evaluation.
+A rate counts only if the file decoded to the exact pixels: anything else stops the evaluation.
 """
 
-import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-import jax
 import numpy as np
-from absl import logging
 
 from rec_jax.codec.base import Encoded, FileCodec
 from rec_jax.core.errors import BitstreamMismatch, ConfigError
 from rec_jax.core.units import bits_to_bpd
 from rec_jax.data import ImageSource
-from rec_jax.evaluate.devices import map_on_devices
+from rec_jax.evaluate.batches import Row, measure_in_batches
 from rec_jax.evaluate.elbo import keyed_elbo, tile_keys
-from rec_jax.evaluate.shares import WHOLE, Share, open_shared_rows, rows_of
+from rec_jax.evaluate.shares import WHOLE, Share
 from rec_jax.evaluate.summary import RATES
 
 
@@ -31,48 +26,34 @@ def compress_images(
     *,
     batch_size: int = 16,
     seed: int = 0,
-    stamp: Callable[[], dict[str, Any]] = dict,
+    stamp: Callable[[], Row] = dict,
     progress: Callable[[int], None] = lambda n_images: None,
     numbers: Sequence[int] | None = None,
     share: Share = WHOLE,
-) -> list[dict[str, Any]] | None:
-    """One row per image; rows already in `path` are not measured again, so it must name all that they depend on.
+) -> list[Row] | None:
+    """One row per image, of files whose pixels came back; the arguments and rows are those of `measure_in_batches`.
 
-    Returns the rows in the order of the images; None as long as other shares have not folded in theirs.
-
-    images: read when their batch comes.
-    stamp: gives what is written into a row beside the numbers (core.rows.make_stamp); called when it is measured.
-    progress: takes the number of images done since its last call.
-    numbers: the images' numbers in their split (default 0, 1, ...).
-    share: which batches this process takes; see shares.py.
-
-    Batches are the same whoever takes them, and each is coded on one local device, so that neither devices, processes
-    nor a resumed evaluation change a number (a search depends a little on what it is batched with).
+    Each batch is coded at once, on one device, so that neither devices, processes nor a resumed evaluation change a
+    number (a search depends a little on what it is batched with).
 
     Raises BitstreamMismatch if a file does not decode to its image, ConfigError for grey images and for sides that are
     no multiples of the tile's: their bound would count what is not in the picture; RecError if another process has
     `path` open.
     """
-    named = list(range(len(images)) if numbers is None else numbers)
-    reading = threading.Lock()  # not every source may be read by several threads
 
-    with open_shared_rows(path, share) as (done, log):
-        batches = list(range(0, len(named), batch_size))[share.index :: share.count]
+    def measure(batch: list[np.ndarray], batch_numbers: list[int], missing: Collection[int]) -> Iterator[Row]:
+        return _measure(codec, batch, batch_numbers, seed, missing)
 
-        def measure(first: int) -> tuple[int, list[dict[str, Any]]]:
-            places = range(first, min(first + batch_size, len(named)))
-            with reading:
-                batch = [images[i] for i in places]
-            missing = {named[i] for i in places} - done
-            rows = _measure(codec, batch, [named[i] for i in places], seed, missing)
-            return len(missing), [{**row, **stamp()} for row in rows]
-
-        left = [first for first in batches if not done.issuperset(named[first : first + batch_size])]
-        for n_done, (n_images, rows) in enumerate(map_on_devices(measure, left, jax.local_devices()), 1):
-            log.append(*rows)
-            progress(n_images)
-            logging.info("%d of %d batches", n_done, len(left))
-    return rows_of(path, named)
+    return measure_in_batches(
+        measure,
+        images,
+        path,
+        batch_size=batch_size,
+        stamp=stamp,
+        progress=progress,
+        numbers=numbers,
+        share=share,
+    )
 
 
 def _check_whole_pieces(codec: FileCodec, number: int, image: np.ndarray) -> None:
@@ -85,7 +66,7 @@ def _check_whole_pieces(codec: FileCodec, number: int, image: np.ndarray) -> Non
         )
 
 
-def _measure(codec: FileCodec, images, numbers, seed: int, missing: Collection[int]) -> Iterator[dict[str, Any]]:
+def _measure(codec: FileCodec, images, numbers, seed: int, missing: Collection[int]) -> Iterator[Row]:
     """The rows of the missing ones of a batch, all of which is encoded."""
     for number, image in zip(numbers, images, strict=True):
         _check_whole_pieces(codec, number, image)

@@ -34,6 +34,33 @@ class Summary(NamedTuple):
         """One of RATES with its error."""
         return Estimate(self.rates_bpd[name], self.errors_bpd[name])
 
+    def columns(self) -> dict[str, Any]:
+        """By name, what a sweep's table says of a run."""
+        kinds = (("", self.rates_bpd), ("_error", self.errors_bpd))
+        rates = {f"{name}_bpd{of}": kind[name] for name in RATES for of, kind in kinds}
+        return rates | {
+            name: value for name, value in self._asdict().items() if name not in ("rates_bpd", "errors_bpd")
+        }
+
+    def text(self) -> str:
+        """The lines that `launch.py --mode=evaluate` prints."""
+        loss = "not run"
+        if self.coder_loss is not None:
+            loss = f"{Estimate(self.coder_loss, self.coder_loss_error).text(1, 100)} % of KL"
+        over = Estimate(self.over_elbo, self.over_elbo_error)
+        encode, decode = Estimate(self.encode_s, self.encode_s_error), Estimate(self.decode_s, self.decode_s_error)
+        lines = [
+            f"{self.n_images} images, every file written, read back and decoded to the exact pixels",
+            "bits per dimension: " + ", ".join(f"{name.replace('_', ' ')} {self.rate(name).text(4)}" for name in RATES),
+            f"coder loss {loss}, file {over.text(1, 100)} % over the ELBO",
+            f"{encode.text(3)} s to encode, {decode.text(3)} s to decode an image",
+        ]
+        if self.n_images > 1:
+            lines.insert(3, "±: one standard error over the images, by the jackknife")
+        if self.n_stored:
+            lines.append(f"{self.n_stored} images took stored mode; the coder loss is of the others")
+        return "\n".join(lines)
+
 
 def summarise(rows: Sequence[dict[str, Any]]) -> Summary:
     """Means over rows, weighted by their dimensions; the coder loss is of the images that were coded, not stored."""
@@ -73,27 +100,6 @@ def _coder_loss(rows: Sequence[dict[str, Any]]) -> Estimate | None:
     return ratio(_bits(rows, "file") - _bits(rows, "header") - _bits(rows, "elbo"), kl_bits)
 
 
-def format_summary(summary: Summary) -> str:
-    """The lines that `launch.py --mode=evaluate` prints."""
-    loss = "not run"
-    if summary.coder_loss is not None:
-        loss = f"{Estimate(summary.coder_loss, summary.coder_loss_error).text(1, 100)} % of KL"
-    over = Estimate(summary.over_elbo, summary.over_elbo_error)
-    encode = Estimate(summary.encode_s, summary.encode_s_error)
-    decode = Estimate(summary.decode_s, summary.decode_s_error)
-    lines = [
-        f"{summary.n_images} images, every file written, read back and decoded to the exact pixels",
-        "bits per dimension: " + ", ".join(f"{name.replace('_', ' ')} {summary.rate(name).text(4)}" for name in RATES),
-        f"coder loss {loss}, file {over.text(1, 100)} % over the ELBO",
-        f"{encode.text(3)} s to encode, {decode.text(3)} s to decode an image",
-    ]
-    if summary.n_images > 1:
-        lines.insert(3, "±: one standard error over the images, by the jackknife")
-    if summary.n_stored:
-        lines.append(f"{summary.n_stored} images took stored mode; the coder loss is of the others")
-    return "\n".join(lines)
-
-
-def write_summary(path: Path, summary: Summary) -> None:
-    """The summary as JSON beside its rows."""
+def write_summary(path: Path, summary: NamedTuple) -> None:
+    """A summary as JSON beside its rows."""
     write_bytes_atomic(path, (json.dumps(summary._asdict(), indent=1) + "\n").encode())

@@ -1,5 +1,6 @@
-"""Bits per dimension of the finished runs of a sweep against what was swept, a panel per field."""
+"""Bits per dimension of the finished lossless runs of a sweep against what was swept, a panel per field."""
 
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -7,12 +8,15 @@ from typing import Any
 import matplotlib
 
 from rec_jax.core.files import open_atomic
+from rec_jax.evaluate.summary import Summary
 from rec_jax.sweep.runs import Run
-from rec_jax.sweep.table import Results, field_value, swept_fields
+from rec_jax.sweep.table import field_value, swept_fields
 
 matplotlib.use("Agg")  # draws to files, also where there is no screen
 
 from matplotlib import pyplot as plt
+
+Results = Sequence[tuple[Run, Summary]]
 
 _LOG_FROM = 30  # a range of so many times its least value is drawn on a logarithmic axis
 

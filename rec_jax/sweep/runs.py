@@ -17,7 +17,7 @@ from rec_jax.core.errors import CorruptFile, RecError
 from rec_jax.core.files import write_bytes_atomic
 from rec_jax.core.locks import InUse, locked
 from rec_jax.core.messages import one_line
-from rec_jax.evaluate.summary import Summary
+from rec_jax.evaluate.lossy_summary import AnySummary, summary_of
 
 _RESULT = "result.json"
 
@@ -39,7 +39,7 @@ class Waiting(Exception):
     """A run needs what another process is at work on."""
 
 
-def do_runs(runs: Sequence[Run], work: Callable[[Run, bool], Summary]) -> list[str]:
+def do_runs(runs: Sequence[Run], work: Callable[[Run, bool], AnySummary]) -> list[str]:
     """Does what is not done; returns the names of the runs that failed, which stop no other one.
 
     work(run, wait): what a run comes to. Without `wait` it raises Waiting rather than to wait for another process; such
@@ -51,7 +51,7 @@ def do_runs(runs: Sequence[Run], work: Callable[[Run, bool], Summary]) -> list[s
     return failed
 
 
-def _pass(runs: Sequence[Run], work: Callable[[Run], Summary], failed: list[str]) -> list[Run]:
+def _pass(runs: Sequence[Run], work: Callable[[Run], AnySummary], failed: list[str]) -> list[Run]:
     """Those that are Waiting."""
     waiting = []
     for number, run in enumerate(runs, 1):
@@ -70,7 +70,7 @@ def _pass(runs: Sequence[Run], work: Callable[[Run], Summary], failed: list[str]
     return waiting
 
 
-def read_result(run: Run) -> Summary | None:
+def read_result(run: Run) -> AnySummary | None:
     """What a finished run came to; None if it is not finished, or was finished under another config."""
     path = run.folder / _RESULT
     if not path.exists():
@@ -78,11 +78,11 @@ def read_result(run: Run) -> Summary | None:
     try:
         written = json.loads(path.read_text(encoding="utf-8"))
         same = with_tuples(written["config"]) == with_tuples(run.config.to_dict())
-        return Summary(**written["summary"]) if same else None
+        return summary_of(written["summary"]) if same else None
     except (ValueError, KeyError, TypeError):
         raise CorruptFile(f"{path} is damaged; delete it, and the run is done again") from None
 
 
-def _write_result(run: Run, summary: Summary) -> None:
+def _write_result(run: Run, summary: AnySummary) -> None:
     written = {"config": run.config.to_dict(), "summary": summary._asdict()}
     write_bytes_atomic(run.folder / _RESULT, (json.dumps(written, indent=1) + "\n").encode())

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from rec_jax.core.files import write_bytes_atomic
-from rec_jax.evaluate.summary import RATES, Summary
+from rec_jax.evaluate.lossy_summary import AnySummary
 from rec_jax.sweep.runs import Run
 
-Results = Sequence[tuple[Run, Summary]]
+Results = Sequence[tuple[Run, AnySummary]]
 
 
 def swept_fields(runs: Sequence[Run]) -> list[str]:
@@ -19,17 +19,18 @@ def swept_fields(runs: Sequence[Run]) -> list[str]:
 
 
 def write_table(path: Path, results: Results) -> None:
-    """A line per run: its name, the value of every swept field, and its summary; errors are one standard error."""
+    """A line per run: its name, the value of every swept field, and its summary; errors are one standard error.
+
+    A cell is empty where the summary of a run has no such number: lossy and lossless models have others.
+    """
     fields = swept_fields([run for run, _ in results])
+    columns = [summary.columns() for _, summary in results]
+    names = list(dict.fromkeys(name for one in columns for name in one))
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    others = [name for name in Summary._fields if name not in ("rates_bpd", "errors_bpd")]
-    rates = [f"{name}_bpd{of}" for name in RATES for of in ("", "_error")]
-    writer.writerow(["run", *fields, *rates, *others])
-    for run, summary in results:
-        values = [field_value(run, field) for field in fields]
-        numbers = [part[name] for name in RATES for part in (summary.rates_bpd, summary.errors_bpd)]
-        writer.writerow([run.name, *values, *numbers, *(getattr(summary, name) for name in others)])
+    writer.writerow(["run", *fields, *names])
+    for (run, _), one in zip(results, columns, strict=True):
+        writer.writerow([run.name, *(field_value(run, field) for field in fields), *(one.get(name) for name in names)])
     write_bytes_atomic(path, text.getvalue().encode())
 
 

@@ -8,6 +8,8 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from rec_jax.core.errors import ConfigError
+from rec_jax.models.base import AnyModel, CurveModel
+from rec_jax.models.knots import MAX_QUALITY
 
 
 class _Rule(NamedTuple):
@@ -41,6 +43,14 @@ _NOT_NEGATIVE = _number(lambda value: 0 <= value < math.inf, "a finite number of
 _STEPS = _Rule(
     lambda value: isinstance(value, tuple | list) and all(_is_whole(step) and step >= 0 for step in value),
     "a tuple of steps of at least 0",
+)
+_QUALITIES = _Rule(
+    lambda value: (
+        isinstance(value, tuple | list)
+        and all(_is_whole(quality) and 0 <= quality <= MAX_QUALITY for quality in value)
+        and len(set(value)) == len(value) > 0
+    ),
+    f"a tuple of different whole numbers from 0 to {MAX_QUALITY}",
 )
 
 _RULES = {
@@ -77,13 +87,14 @@ _RULES = {
     "evaluate.split": _one_of("train", "test"),
     "evaluate.n_images": _whole(1),
     "evaluate.batch_size": _whole(1),
+    "evaluate.qualities": _QUALITIES,
 }
 
 
-def check_values(config: ConfigDict, stride: int) -> None:
+def check_values(config: ConfigDict, model: AnyModel) -> None:
     """Refuses numbers and names that no run can use, and crops that the model cannot halve.
 
-    stride: of the model: sides of its images are multiples of it.
+    Sides of its images are multiples of the model's stride; but a lossy codec takes test images of any.
 
     Raises:
       ConfigError: naming the field, its value and what it may be.
@@ -93,9 +104,11 @@ def check_values(config: ConfigDict, stride: int) -> None:
         values = config[section] if section else config
         if field in values and not rule.allows(values[field]):
             raise ConfigError(f"{name}={values[field]!r} must be {rule.words}")
-    for field in ("patch", "patch_test"):
-        if config.data[field] % stride:
-            raise ConfigError(f"data.{field}={config.data[field]} must be a multiple of the model's stride {stride}")
+    for field in ("patch",) if isinstance(model, CurveModel) else ("patch", "patch_test"):
+        if config.data[field] % model.stride:
+            raise ConfigError(
+                f"data.{field}={config.data[field]} must be a multiple of the model's stride {model.stride}"
+            )
 
 
 def check_images(images: np.ndarray, batch_size: int, stride: int) -> None:

@@ -60,7 +60,7 @@ def train(
     """
     settings = config.train
     model, net = make_model(config.model), FloatNet(_compute_dtype(settings), _unroll(settings))
-    check_values(config, model.stride)
+    check_values(config, model)
     check_images(source_train, settings.batch_size, model.stride)
     mesh = parallel.make_mesh(settings.batch_size)
 

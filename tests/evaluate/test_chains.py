@@ -31,7 +31,7 @@ def test_rows_are_kept_and_shares_meet(codec, tmp_path, monkeypatch):
     monkeypatch.setattr(chains, "measure_chain", None)
     assert chains.measure_chains(codec, images, path, range(2), 0) == rows
     summary = chains.summarise_chains(rows)
-    text = chains.format_chains(summary)
+    text = summary.text()
     assert "2 images, in chains of 1 and alone" in text and "initial by theory" in text
     assert summary.rates_bpd["single"] == pytest.approx(
         summary.rates_bpd["net"] + summary.rates_bpd["initial"], rel=0.1

@@ -13,7 +13,7 @@ from rec_jax.core.errors import BitstreamMismatch, ConfigError
 from rec_jax.evaluate import compression
 from rec_jax.evaluate.compression import compress_images
 from rec_jax.evaluate.elbo import elbo_evaluator, image_elbo
-from rec_jax.evaluate.summary import RATES, format_summary, summarise, write_summary
+from rec_jax.evaluate.summary import RATES, summarise, write_summary
 
 IMAGES = [smooth_image(32, 32, seed) for seed in range(3)]
 
@@ -82,8 +82,8 @@ def test_the_summary_is_the_sums(measured, tmp_path):
     rates, coded = summary.rates_bpd, rows[0]
     loss_bpd = coded["file_bpd"] - coded["header_bpd"] - coded["elbo_bpd"]
     assert summary.coder_loss == pytest.approx(loss_bpd / coded["kl_bpd"])  # the stored image has no coder to judge
-    assert summarise(rows[1:]).coder_loss is None and "coder loss not run" in format_summary(summarise(rows[1:]))
-    text = format_summary(summary)
+    assert summarise(rows[1:]).coder_loss is None and "coder loss not run" in summarise(rows[1:]).text()
+    text = summary.text()
     encode_s = [row["encode_s"] for row in rows]
     assert summary.encode_s_error == pytest.approx(abs(encode_s[0] - encode_s[1]) / 2)
     assert f"{summary.encode_s:.3f} ± {summary.encode_s_error:.3f} s to encode" in text

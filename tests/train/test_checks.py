@@ -4,17 +4,19 @@ import numpy as np
 import pytest
 
 from rec_jax.core.errors import ConfigError
+from rec_jax.models import make_model
 from rec_jax.train.checks import check_images, check_values
 from tests.train.tiny import tiny_config
 
 STRIDE = 2
+MODEL = make_model(tiny_config().model)
 
 
 def test_the_base_values_pass():
-    check_values(tiny_config(), STRIDE)
+    check_values(tiny_config(), MODEL)
     config = tiny_config(clip_norm=float("inf"), evaluate_images=0, evaluate_every=0, unroll="true", decay_steps=())
     config.data.update(dict(patch=0, patch_test=0))
-    check_values(config, STRIDE)
+    check_values(config, MODEL)
 
 
 BAD = {
@@ -46,6 +48,7 @@ BAD = {
     "evaluate.split": ["valid"],
     "evaluate.n_images": [0, -1],
     "evaluate.batch_size": [0],
+    "evaluate.qualities": [(), (101,), (-1,), (50.0,), (True,), (10, 10), 50, ([],)],
 }
 
 
@@ -55,7 +58,7 @@ def test_values_that_cannot_work(name, value):
     with config.ignore_type():
         config.update_from_flattened_dict({name: value})
     with pytest.raises(ConfigError, match=f"^{name}=") as caught:
-        check_values(config, STRIDE)
+        check_values(config, MODEL)
     assert "must be" in str(caught.value) and "\n" not in str(caught.value)
 
 

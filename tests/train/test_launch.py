@@ -1,7 +1,10 @@
+import csv
+import json
 import subprocess
 import sys
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -20,6 +23,7 @@ from rec_jax.models.exact_params import trainable_params
 from rec_jax.train.checkpoint import restore_params
 from rec_jax.train.saved_config import with_overrides
 from tests.codec.tiny_codec import tiny_phases
+from tests.codec.tiny_lossy import photograph
 from tests.train.tiny import tiny_config
 
 ROOT = Path(launch.__file__).parent
@@ -52,9 +56,15 @@ def test_train_then_export(config, tmp_path, capsys):
     assert set(model.params) == {"top", "likelihood", "down_sample", "up", "down", "up_sample"}
 
 
-def test_a_quantised_model_is_trained_and_writes_files(tmp_path, capsys):
+@pytest.fixture
+def quantised_config():
     config = get_hyperprior_config("quick")
     config.train.update(dict(n_steps=2, save_every=2, log_every=1, evaluate_every=2, evaluate_images=4))
+    return config
+
+
+def test_a_quantised_model_is_trained_and_writes_files(quantised_config, tmp_path, capsys):
+    config = quantised_config
     launch.train(config, tmp_path)
     assert (tmp_path / "pictures" / "reconstructions-0000002.png").exists()
     path = tmp_path / "model.safetensors"
@@ -63,6 +73,29 @@ def test_a_quantised_model_is_trained_and_writes_files(tmp_path, capsys):
     codec, image = open_package(path).codec().without_fallback(), np.random.default_rng(0).integers(0, 99, (9, 70, 3))
     small, large = (codec.at(quality).compress(image.astype(np.uint8)) for quality in (0, 100))
     assert len(small) < len(large) and codec.decompress(large).shape == image.shape
+
+
+def test_a_lossy_model_is_swept_over_pictures_of_any_size(quantised_config, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(launch, "_MODEL", SimpleNamespace(value=None))
+    config = quantised_config
+    config.train.evaluate_every = 0
+    config.data.update(dict(kind="folder", data_dir=str(tmp_path), patch_test=0, variants=0))
+    for split, sides in (("train", 8 * [(64, 64)]), ("test", [(20, 33), (70, 65)])):
+        (tmp_path / split).mkdir()
+        for seed, (height, width) in enumerate(sides):
+            Image.fromarray(photograph(height, width, seed)).save(tmp_path / split / f"{seed}.png")
+    launch.sweep(config, tmp_path / "run", [{"evaluate.qualities": (10, 90)}, {"evaluate.n_images": 1}])
+    out = capsys.readouterr().out
+    assert "2 images, 4 files, each" in out and "1 images, 5 files, each" in out
+    assert out.splitlines()[-1].startswith("2 of 2 runs are finished: ")
+    with Image.open(tmp_path / "run" / "curves.png") as image:
+        assert image.format == "PNG"
+    with (tmp_path / "run" / "sweep.csv").open(newline="") as file:
+        both, five = csv.DictReader(file)
+    (path,) = (tmp_path / "run" / "evaluate.qualities=(10, 90)" / "evaluate").glob("*.json")
+    means = json.loads(path.read_text())["means"]
+    assert float(both["bpp_q90"]) == means["bpp"][1] > float(both["bpp_q10"]) == means["bpp"][0]
+    assert both["psnr_db_q50"] == "" and float(five["psnr_db_q50"]) > 0 and five["psnr_db_q50_error"] == ""
 
 
 def test_a_run_starts_from_a_model_and_resumes_without_it(config, tmp_path):
