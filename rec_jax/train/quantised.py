@@ -19,8 +19,9 @@ from rec_jax.models.base import HyperLaw, QuantisedModel
 from rec_jax.models.float_net import FloatNet
 from rec_jax.models.knots import at_qualities
 from rec_jax.models.likelihoods.base import scale_pixels
+from rec_jax.train.distortion import distortion_of
 from rec_jax.train.losses import Objective
-from rec_jax.train.rate_distortion import RateDistortion, curve_objective, distortion_of
+from rec_jax.train.rate_distortion import RateDistortion, curve_objective
 
 LEAST_MASS = 1e-9
 _HYPER_LIMIT = 127  # of a hyper-latent
@@ -47,7 +48,7 @@ def quantised_terms(
     latent_bits = -jnp.log2(latent_masses(law.log_scale, _spread(v, key, 1)))
     pictures = model.synthesise(net, params, law.loc + step * rounded(v))
     rate = jnp.stack([bits.sum((1, 2, 3)) for bits in (hyper_bits, latent_bits)], 1) / (height * width)
-    return RateDistortion(rate, jnp.zeros(batch), distortion_of(pictures, x), pictures)
+    return RateDistortion(rate, jnp.zeros(batch), distortion_of(model.distortion, pictures, x), pictures)
 
 
 def quantised_objective(model: QuantisedModel, net: FloatNet) -> Objective:
