@@ -15,6 +15,7 @@ from jax.scipy.special import ndtr
 
 from rec_jax.core.prng import child_key
 from rec_jax.exact.rounded import LOG_SCALES
+from rec_jax.models.at_least import at_least
 from rec_jax.models.base import HyperLaw, QuantisedModel
 from rec_jax.models.float_net import FloatNet
 from rec_jax.models.knots import at_qualities
@@ -84,20 +85,3 @@ def _spread(x: jax.Array, key: jax.Array | None, number: int) -> jax.Array:
     if key is None:
         return rounded(x)
     return x + jax.random.uniform(child_key(key, number), x.shape, minval=-0.5, maxval=0.5)
-
-
-@jax.custom_vjp
-def at_least(x: jax.Array, least: float) -> jax.Array:
-    """max(x, least), with a gradient below it where that leads upwards: else what falls there never comes back."""
-    return jnp.maximum(x, least)
-
-
-def _at_least_forward(x, least):
-    return jnp.maximum(x, least), x >= least
-
-
-def _at_least_backward(inside, gradient):
-    return jnp.where(inside | (gradient < 0.0), gradient, 0.0), None
-
-
-at_least.defvjp(_at_least_forward, _at_least_backward)
