@@ -87,6 +87,9 @@ def shrink(config: ConfigDict) -> ConfigDict:
             config.data.patch = 64
             config.model.update(dict(levels=((8, 16, 0, 1), (16, 16, 1, 0)), channels=12))
             config.model.update(dict(hyper_levels=((16, 8, 1, 1), (64, 8, 0, 0)), hyper_channels=4))
+        elif config.model.kind == "two_level":
+            config.data.patch = 64
+            config.model.update(dict(transform_widths=(8, 16), channels=12, hyper_width=8, hyper_channels=4))
         elif config.model.kind == "idf":
             config.model.update(dict(levels=2, steps=1, growth=8, depth=2))
         elif config.model.kind == "flow_pp":
@@ -175,6 +178,19 @@ def choose_bit_swap(config: ConfigDict) -> ConfigDict:
     config.train.update(dict(free_nats=0.693, clip_norm=0.693, ema_decay=0.999))
     config.train.update(dict(schedule="cosine", decay_steps=()))
     config.evaluate.n_images = 100  # a chain
+    return config
+
+
+def choose_two_level(config: ConfigDict) -> ConfigDict:
+    """The paper's lossy model (rec_jax/models/two_level_vae.py), narrower: about as much to compute as choose_lossy's.
+
+    The paper's own size: transform_widths=(196, 196, 196), hyper_width=128, hyper_channels=128.
+    """
+    config = choose_lossy(config)
+    sizes = dict(transform_widths=(16, 48, 96), channels=196, hyper_width=96, hyper_channels=96)
+    curve = {name: config.model[name] for name in ("knots", "lambdas", "distortion")}
+    with config.unlocked():
+        config.model = ConfigDict(dict(kind="two_level") | sizes | curve)
     return config
 
 

@@ -97,11 +97,26 @@ class ExactNet:
         """x + y, clipped; y may be a vector."""
         return clip(x + y, self.xp)
 
+    def modulate(self, x: Any, gain_and_bias: Any) -> Any:
+        """Gain x + bias, per channel, rounded and clipped."""
+        return clip(self._moved(x, gain_and_bias), self.xp)
+
     def modulate_relu(self, x: Any, gain_and_bias: Any) -> Any:
         """The positive part of gain x + bias, per channel, rounded and clipped."""
+        return self.xp.clip(self._moved(x, gain_and_bias), 0, LIMIT)
+
+    def _moved(self, x: Any, gain_and_bias: Any) -> Any:
+        """Products of two numbers within +-2^20: below 2^40."""
         n = x.shape[-1]
-        moved = shift(x * gain_and_bias[..., :n], FRACTION_BITS, self.xp) + gain_and_bias[..., n:]
-        return self.xp.clip(moved, 0, LIMIT)
+        return shift(x * gain_and_bias[..., :n], FRACTION_BITS, self.xp) + gain_and_bias[..., n:]
+
+    def non_negative(self, weights: Any) -> Any:
+        """Weights, what is below 0 as 0."""
+        return self.xp.maximum(weights, 0)
+
+    def scale_by(self, x: Any, factors: Any) -> Any:
+        """x times factors, as many features, rounded and clipped; products below 2^40."""
+        return clip(shift(x * factors, FRACTION_BITS, self.xp), self.xp)
 
     def add_scaled(self, x: Any, factor: float, y: Any) -> Any:
         """x + factor y, factor rounded to 2^-16."""

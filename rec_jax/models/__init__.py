@@ -13,9 +13,10 @@ from rec_jax.models.configs.phases import make_phases
 from rec_jax.models.configs.plugin import make_plugin
 from rec_jax.models.configs.rd_vae import make_rd_vae
 from rec_jax.models.configs.resnet_vae import make_resnet_vae
+from rec_jax.models.configs.two_level import make_two_level
 from rec_jax.models.phases_model import PhasesModel
 
-_KINDS = ("resnet_vae", "phases", "rd_vae", "hyperprior", "idf", "flow_pp", "bit_swap")
+_KINDS = ("resnet_vae", "phases", "rd_vae", "hyperprior", "two_level", "idf", "flow_pp", "bit_swap")
 
 
 def make_model(config: Any) -> AnyModel:
@@ -33,6 +34,8 @@ def make_model(config: Any) -> AnyModel:
             return make_rd_vae(config)
         case "hyperprior":
             return make_hyperprior(config)
+        case "two_level":
+            return make_two_level(config)
         case "idf":
             return make_idf(config)
         case "flow_pp":

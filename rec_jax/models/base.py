@@ -140,7 +140,7 @@ class CurveModel(StartingModel, Protocol):
 
     @property
     def distortion(self) -> str:
-        """'mse': 255^2 times the mean squared error of pixels in 0 .. 1, which lambda multiplies."""
+        """Which one lambda multiplies in training: 'mse' or 'ms_ssim' (train/distortion.py)."""
         ...
 
 

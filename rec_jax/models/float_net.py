@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from rec_jax.core.layers import layer_at
+from rec_jax.models.at_least import at_least
 from rec_jax.models.float_conv import convolve_plain
 from rec_jax.models.likelihoods.base import scale_pixels
 
@@ -59,10 +60,22 @@ class FloatNet:
         """x + y; y may be a vector."""
         return x + y
 
+    def modulate(self, x, gain_and_bias):
+        """gain x + bias, per channel."""
+        n = x.shape[-1]
+        return x * gain_and_bias[..., :n] + gain_and_bias[..., n:]
+
     def modulate_relu(self, x, gain_and_bias):
         """The positive part of gain x + bias, per channel."""
-        n = x.shape[-1]
-        return jax.nn.relu(x * gain_and_bias[..., :n] + gain_and_bias[..., n:])
+        return jax.nn.relu(self.modulate(x, gain_and_bias))
+
+    def non_negative(self, weights):
+        """Weights, what is below 0 as 0; training can raise it again."""
+        return at_least(weights, 0.0)
+
+    def scale_by(self, x, factors):
+        """x times factors, as many features."""
+        return x * factors
 
     def add_scaled(self, x, factor: float, y):
         """x + factor y."""

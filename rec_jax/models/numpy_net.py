@@ -41,10 +41,22 @@ class NumpyNet:
         """x + y; y may be a vector."""
         return x + y
 
+    def modulate(self, x, gain_and_bias):
+        """gain x + bias, per channel."""
+        n = x.shape[-1]
+        return x * gain_and_bias[..., :n] + gain_and_bias[..., n:]
+
     def modulate_relu(self, x, gain_and_bias):
         """The positive part of gain x + bias, per channel."""
-        n = x.shape[-1]
-        return np.maximum(x * gain_and_bias[..., :n] + gain_and_bias[..., n:], 0)
+        return np.maximum(self.modulate(x, gain_and_bias), 0)
+
+    def non_negative(self, weights):
+        """Weights, what is below 0 as 0."""
+        return np.maximum(weights, 0)
+
+    def scale_by(self, x, factors):
+        """x times factors, as many features."""
+        return x * factors
 
     def add_scaled(self, x, factor: float, y):
         """x + factor y."""

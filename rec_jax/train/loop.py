@@ -23,13 +23,14 @@ from rec_jax.core.compilation import training_compiler_options
 from rec_jax.core.errors import ConfigError
 from rec_jax.data.batches import batch_indices
 from rec_jax.models import make_model
-from rec_jax.models.base import AnyModel, StartingModel
+from rec_jax.models.base import AnyModel, CurveModel, StartingModel
 from rec_jax.models.float_net import FloatNet
 from rec_jax.models.likelihoods.base import scale_pixels
 from rec_jax.train import parallel
 from rec_jax.train.announce import announce
 from rec_jax.train.checkpoint import Checkpoints
 from rec_jax.train.checks import check_images, check_values
+from rec_jax.train.distortion import check_sides
 from rec_jax.train.objective import make_objective
 from rec_jax.train.optimizers import Schedule, in_coordinates_of, learning_rate_schedule, make_optimizer
 from rec_jax.train.periodic import Evaluator, PeriodicCalls
@@ -62,6 +63,8 @@ def train(
     model, net = make_model(config.model), FloatNet(_compute_dtype(settings), _unroll(settings))
     check_values(config, model)
     check_images(source_train, settings.batch_size, model.stride)
+    if isinstance(model, CurveModel):
+        check_sides(model.distortion, *source_train.shape[1:3])
     mesh = parallel.make_mesh(settings.batch_size)
 
     def batch(step: int) -> jax.Array:  # step counts from 0

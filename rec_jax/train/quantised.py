@@ -15,12 +15,14 @@ from jax.scipy.special import ndtr
 
 from rec_jax.core.prng import child_key
 from rec_jax.exact.rounded import LOG_SCALES
+from rec_jax.models.at_least import at_least
 from rec_jax.models.base import HyperLaw, QuantisedModel
 from rec_jax.models.float_net import FloatNet
 from rec_jax.models.knots import at_qualities
 from rec_jax.models.likelihoods.base import scale_pixels
+from rec_jax.train.distortion import distortion_of
 from rec_jax.train.losses import Objective
-from rec_jax.train.rate_distortion import RateDistortion, curve_objective, distortion_of
+from rec_jax.train.rate_distortion import RateDistortion, curve_objective
 
 LEAST_MASS = 1e-9
 _HYPER_LIMIT = 127  # of a hyper-latent
@@ -47,7 +49,7 @@ def quantised_terms(
     latent_bits = -jnp.log2(latent_masses(law.log_scale, _spread(v, key, 1)))
     pictures = model.synthesise(net, params, law.loc + step * rounded(v))
     rate = jnp.stack([bits.sum((1, 2, 3)) for bits in (hyper_bits, latent_bits)], 1) / (height * width)
-    return RateDistortion(rate, jnp.zeros(batch), distortion_of(pictures, x), pictures)
+    return RateDistortion(rate, jnp.zeros(batch), distortion_of(model.distortion, pictures, x), pictures)
 
 
 def quantised_objective(model: QuantisedModel, net: FloatNet) -> Objective:
@@ -83,20 +85,3 @@ def _spread(x: jax.Array, key: jax.Array | None, number: int) -> jax.Array:
     if key is None:
         return rounded(x)
     return x + jax.random.uniform(child_key(key, number), x.shape, minval=-0.5, maxval=0.5)
-
-
-@jax.custom_vjp
-def at_least(x: jax.Array, least: float) -> jax.Array:
-    """max(x, least), with a gradient below it where that leads upwards: else what falls there never comes back."""
-    return jnp.maximum(x, least)
-
-
-def _at_least_forward(x, least):
-    return jnp.maximum(x, least), x >= least
-
-
-def _at_least_backward(inside, gradient):
-    return jnp.where(inside | (gradient < 0.0), gradient, 0.0), None
-
-
-at_least.defvjp(_at_least_forward, _at_least_backward)

@@ -1,6 +1,6 @@
 """What training of a lossy model minimises: rate plus lambda times distortion, at a quality drawn for every image.
 
-    L = R + lambda D,   R = sum_l KL(q_l || p_l) in bits per pixel,   D = 255^2 MSE
+    L = R + lambda D,   R = sum_l KL(q_l || p_l) in bits per pixel,   D of distortion.py
 
 The loss at high qualities is many times that at low ones. Both R and lambda D grow about as the root of lambda, so
 every image is weighted by lambda^-1/2: a saving of one per cent counts alike all along the curve.
@@ -20,6 +20,7 @@ from rec_jax.models.float_net import FloatNet
 from rec_jax.models.gaussians import gaussian
 from rec_jax.models.knots import MAX_QUALITY, at_qualities, lambda_of
 from rec_jax.models.likelihoods.base import scale_pixels
+from rec_jax.train.distortion import distortion_of
 from rec_jax.train.losses import LossParts, Objective
 
 _QUALITIES, _LATENTS = 1 << 21, 1 << 22  # numbers of keys that no layer has
@@ -52,12 +53,7 @@ def terms(
     pictures, records = model.top_down(net, params, draw, batch, (height, width), model.infer(net, params, x))
     scale = 1.0 / (math.log(2.0) * height * width)
     bits = [scale * jnp.stack([layers.sum(0) for layers in part]) for part in zip(*records, strict=True)]
-    return RateDistortion(bits[0].T, bits[1].sum(0), distortion_of(pictures, x), pictures)
-
-
-def distortion_of(pictures: jax.Array, x: jax.Array) -> jax.Array:
-    """255^2 MSE of scaled pictures from x, both [B, H, W, 3]; [B]. The only distortion that models have yet."""
-    return 255.0**2 * jnp.mean((pictures - x) ** 2, axis=(1, 2, 3))
+    return RateDistortion(bits[0].T, bits[1].sum(0), distortion_of(model.distortion, pictures, x), pictures)
 
 
 def rate_distortion_objective(model: LossyModel, net: FloatNet, most_dim_nats: float) -> Objective:

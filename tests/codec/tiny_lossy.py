@@ -32,9 +32,9 @@ def photograph(height: int, width: int, seed: int = 0) -> np.ndarray:
     return np.clip(110 + 50 * waves + edges + rng.normal(0, 3, waves.shape), 0, 255).astype(np.uint8)
 
 
-def tiny_lossy(taught: bool = True, **options) -> LossyCodec:
-    """options: of the coder."""
-    model = make_model(SECTION)
+def tiny_lossy(taught: bool = True, section: dict = SECTION, **options) -> LossyCodec:
+    """section: the model's.  options: of the coder."""
+    model = make_model(section)
     images = np.stack([photograph(32, 32, seed) for seed in range(24)])
     params = model.start(scale_pixels(images.astype(np.float32)))
     package = package_of_params(model, params, make_layer_coder(CODER | options))

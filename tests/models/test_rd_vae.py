@@ -95,7 +95,7 @@ def test_stored_parameters_are_checked_and_come_back(started):
         (dict(levels=((4, 24, 1, 5000, 1),)), "layers x channels|at most"),
         (dict(knots=4), "divides 100"),
         (dict(lambdas=(0.1, 0.001)), "rising"),
-        (dict(distortion="lpips"), "have mse"),
+        (dict(distortion="lpips"), "have mse, ms_ssim"),
     ],
 )
 def test_impossible_sections_are_named(change, words):

@@ -8,13 +8,14 @@ from scipy.special import expit, log_ndtr
 
 from configs.photos_hyperprior import get_config
 from rec_jax.models import make_model
+from rec_jax.models.at_least import at_least
 from rec_jax.models.base import HyperLaw
 from rec_jax.models.float_net import FloatNet
 from rec_jax.models.knots import at_qualities
 from rec_jax.models.likelihoods.base import scale_pixels
 from rec_jax.models.numpy_net import NumpyNet
 from rec_jax.train.objective import make_objective
-from rec_jax.train.quantised import LEAST_MASS, at_least, hyper_masses, latent_masses, quantised_terms, rounded
+from rec_jax.train.quantised import LEAST_MASS, hyper_masses, latent_masses, quantised_terms, rounded
 from tests.models.tiny_hyperprior import SECTION, smooth_pictures
 
 NET = FloatNet()

@@ -5,7 +5,7 @@ from typing import Any
 from rec_jax.core.errors import ConfigError
 from rec_jax.models.knots import MAX_QUALITY
 
-DISTORTIONS = ("mse",)
+DISTORTIONS = ("mse", "ms_ssim")
 
 
 def curve_fields(config: Any) -> tuple[int, tuple[float, float], str]:
