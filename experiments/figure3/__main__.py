@@ -2,6 +2,7 @@
 
 python -m experiments.figure3 --workdir=runs/figure3 --kodak_dir=FOLDER
 python -m experiments.figure3 --workdir=runs/figure3 --kodak_dir=FOLDER --only=webp,avif
+python -m experiments.figure3 --workdir=runs/figure3 --kodak_dir=FOLDER --models=runs/x/model.safetensors
 python -m experiments.figure3 --workdir=runs/figure3 --render                  # draws what is there; measures nothing
 python -m experiments.figure3 --workdir=runs/figure3_quick --quick             # two embedded photographs
 
@@ -33,6 +34,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    from experiments.figure3.learned import model_methods
     from experiments.figure3.methods import make_methods
     from experiments.figure3.pictures import open_pictures
     from experiments.figure3.run import chosen, plan_jobs, run_jobs
@@ -41,7 +43,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from rec_jax.core.compilation import enable_compilation_cache
     from rec_jax.core.locks import locked
 
-    workdir, methods = arguments.workdir, make_methods()
+    workdir, methods = arguments.workdir, [*make_methods(), *model_methods(arguments.models)]
     if arguments.render:
         draw(read_plan(workdir), methods, workdir, arguments.readme)
         return 0
@@ -89,6 +91,7 @@ def _public_command(arguments: argparse.Namespace) -> str:
     """The command that measures the figure, with placeholders where this machine's folders were."""
     folder = "WORKDIR" if arguments.workdir.is_absolute() else str(arguments.workdir)
     words = ["--quick"] * arguments.quick
+    words += [f"--models={','.join(Path(name).name for name in arguments.models.split(','))}"] * bool(arguments.models)
     words += ["--data_dir=DIR"] * bool(arguments.data_dir) + ["--kodak_dir=FOLDER"] * bool(arguments.kodak_dir)
     return " ".join(["python -m experiments.figure3", f"--workdir={folder}", *words])
 
@@ -105,6 +108,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--kodak_dir", default="", help="folder of Kodak's PNGs; default: TFDS's kodak")
     parser.add_argument("--data_dir", default="", help="TFDS root; default: TFDS_DATA_DIR, else ~/tensorflow_datasets")
     parser.add_argument("--only", default="", help="methods such as jpeg,avif, joined by commas")
+    parser.add_argument("--models", default="", help="lossy models of yours, names or files, joined by commas")
     parser.add_argument("--quick", action="store_true", help="two embedded photographs and short ladders")
     parser.add_argument("--render", action="store_true", help="only draw what has been measured")
     parser.add_argument(

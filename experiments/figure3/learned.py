@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from experiments.figure3.method import Ideal
 from rec_jax.codec import codec_of, container, load_codec
 from rec_jax.codec.curve import CurveCodec
 from rec_jax.codec.lossy import LossyCodec
+from rec_jax.core.errors import ConfigError
 from rec_jax.core.rows import program_key
 
 
@@ -29,7 +31,7 @@ class LearnedCodec:
     ours: bool = False
 
     def made_by(self) -> str:
-        return f"rec_jax, model {self.model} ({self._codec.package.model_id:04x})"
+        return f"rec_jax, model {Path(self.model).name} ({self._codec.package.model_id:04x})"
 
     def key(self) -> dict[str, Any]:
         return {"made_by": self.made_by(), **program_key()}
@@ -65,6 +67,23 @@ class RelativeEntropyCoding(LearnedCodec):
     @property
     def _codec(self) -> LossyCodec:
         return _opened(self.model, self.preset)
+
+
+def model_methods(names: str) -> list[LearnedCodec]:
+    """A Method each of lossy models by name or file, joined by commas; their ids are the names without folder and end.
+
+    Raises what load_codec does, and ConfigError for a model that loses nothing.
+    """
+    return [_model_method(name) for name in filter(None, (word.strip() for word in names.split(",")))]
+
+
+def _model_method(name: str) -> LearnedCodec:
+    codec, named = load_codec(name, "default"), Path(name).stem
+    if isinstance(codec, LossyCodec):
+        return RelativeEntropyCoding(named, f"REC, {named}", name)
+    if isinstance(codec, CurveCodec):
+        return LearnedCodec(named, f"{named}, quantised", name)
+    raise ConfigError(f"--models={name}: it loses nothing and has no curve; take a lossy model")
 
 
 @functools.cache
