@@ -16,7 +16,6 @@ from rec_jax.core.errors import (
     BitstreamMismatch,
     ConfigError,
     CorruptFile,
-    RecError,
     UnsupportedImage,
     UnsupportedVersion,
     WrongModel,
@@ -24,6 +23,7 @@ from rec_jax.core.errors import (
 from rec_jax.core.gaussian import DiagGaussian
 from rec_jax.entropy.stack import StackExhausted, SymbolStack
 from rec_jax.evaluate.elbo import image_elbo
+from tests.codec.damaged_messages import check_damage_is_refused
 
 EVERYTHING = slice(None)
 
@@ -220,15 +220,7 @@ def test_latents_that_the_posterior_never_gives_are_damage(codec):
 
 def test_damage_is_refused(codec, blob):
     """Whichever byte it is: each decides over the pixels, over the start, or is under the CRC alone."""
-    rng = np.random.default_rng(0)
-    for place in [*range(20), len(blob) - 1, *rng.integers(20, len(blob), 20)]:
-        damaged = bytearray(blob)
-        damaged[place] ^= 1 << rng.integers(8)
-        with pytest.raises(RecError):
-            codec.decode_chain(bytes(damaged))
-    for length in (0, 5, 16, len(blob) // 2, len(blob) - 4, len(blob) - 1):
-        with pytest.raises(RecError):
-            codec.decode_chain(blob[:length])
+    check_damage_is_refused(codec, blob, 20, 20)
     with pytest.raises(UnsupportedVersion, match="version 9"):
         codec.decode_chain(blob[:1] + b"\x09" + blob[2:])
     with pytest.raises(UnsupportedVersion, match="version 1; this program reads 2"):

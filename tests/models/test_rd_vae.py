@@ -14,6 +14,7 @@ from rec_jax.models.likelihoods.base import scale_pixels
 from rec_jax.models.numpy_net import NumpyNet
 from rec_jax.models.rd_vae_start import _components
 from rec_jax.models.shuffle import depth_to_space, space_to_depth
+from tests.models.lossy_walk import walk
 
 LEVELS = ((4, 24, 2, 8, 1), (8, 24, 1, 4, 1), (16, 16, 1, 4, 0))
 SECTION = dict(kind="rd_vae", levels=LEVELS, knots=3, lambdas=(0.001, 0.1), distortion="mse")
@@ -30,20 +31,6 @@ def pictures():
 def started(pictures):
     model = make_model(SECTION)
     return model, model.start(pictures)
-
-
-def walk(model, net, params, x, sample):
-    """(priors, posteriors, picture) with z = loc + sample * scale of the posterior."""
-    priors, posteriors = [], []
-
-    def draw(layer, prior, hidden):
-        loc, log_scale = model.posterior(net, layer.params, hidden, layer.context)
-        priors.append(prior)
-        posteriors.append((loc, log_scale))
-        return loc + sample * net.xp.exp(log_scale), None
-
-    picture, _ = model.top_down(net, params, draw, len(x), x.shape[1:3], model.infer(net, params, x))
-    return priors, posteriors, picture
 
 
 def test_it_starts_as_a_transform_coder(started, pictures):

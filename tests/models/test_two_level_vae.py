@@ -23,6 +23,7 @@ from rec_jax.models.knots import at_qualities, at_quality
 from rec_jax.models.likelihoods.base import scale_pixels
 from rec_jax.models.numpy_net import NumpyNet
 from rec_jax.models.shuffle import depth_to_space, space_to_depth
+from tests.models.lossy_walk import walk
 from tests.models.tiny_hyperprior import smooth_pictures
 from tests.models.tiny_two_level import SECTION
 
@@ -48,20 +49,6 @@ def trained(started):
 
 def at(params, quality: float, n: int = 1):
     return at_qualities(params, np.full(n, float(quality)), np)
-
-
-def walk(model, net, params, x, sample):
-    """(priors, posteriors, picture) with z = loc + sample * scale of the posterior."""
-    priors, posteriors = [], []
-
-    def draw(layer, prior, hidden):
-        loc, log_scale = model.posterior(net, layer.params, hidden, layer.context)
-        priors.append(prior)
-        posteriors.append((loc, log_scale))
-        return loc + sample * net.xp.exp(log_scale), None
-
-    picture, _ = model.top_down(net, params, draw, len(x), x.shape[1:3], model.infer(net, params, x))
-    return priors, posteriors, picture
 
 
 def test_it_is_a_lossy_model(started):
