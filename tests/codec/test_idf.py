@@ -1,8 +1,6 @@
 """Files of integer flows: symbols of any size, any picture, as long as the model says, without jax; damage is named."""
 
 import dataclasses
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -21,6 +19,7 @@ from rec_jax.core.errors import CoderOverflow, ConfigError, RecError, WrongModel
 from rec_jax.entropy.base import BitCounter
 from rec_jax.entropy.queue import SymbolReader, SymbolWriter
 from rec_jax.models.base import IntegerLaw
+from tests.codec.new_process import said_without_jax
 from tests.fuzzing import n_examples
 from tests.models.tiny_hyperprior import smooth_pictures
 from tests.models.tiny_idf import SECTION
@@ -91,15 +90,11 @@ def test_a_picture_that_is_moved_far_is_coded():
 def test_neither_direction_needs_jax(tmp_path):
     """In a new process."""
     np.save(tmp_path / "image.npy", SMALL)
-    program = (
-        "import sys, numpy; sys.modules['jax'] = None; sys.path[:0] = ['.', 'tests/codec']\n"
-        "from tiny_flow import tiny_flow\n"
-        f"codec = tiny_flow(); image = numpy.load({str(tmp_path / 'image.npy')!r}); blob = codec.compress(image)\n"
-        f"theirs = codec.decompress(bytes.fromhex('{tiny_flow().compress(SMALL).hex()}'))\n"
-        "assert (theirs == image).all(); print(blob.hex())"
-    )
-    out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    np.testing.assert_array_equal(tiny_flow().decompress(bytes.fromhex(out)), SMALL)
+    image = f"np.load({str(tmp_path / 'image.npy')!r})"
+    theirs = f"codec.decompress(bytes.fromhex('{tiny_flow().compress(SMALL).hex()}'))"
+    same, blob = said_without_jax(tiny_flow(), tmp_path, f"({theirs} == {image}).all(), codec.compress({image}).hex()")
+    assert same == "True"
+    np.testing.assert_array_equal(tiny_flow().decompress(bytes.fromhex(blob)), SMALL)
 
 
 def test_a_model_file_opens_as_its_codec(tmp_path):

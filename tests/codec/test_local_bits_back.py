@@ -1,10 +1,6 @@
 """Local bits-back: a map costs its slope, chains come back at about the bound, a start is what theory says of it."""
 
 import dataclasses
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import jax
 import numpy as np
@@ -22,10 +18,10 @@ from rec_jax.models.float_net import FloatNet
 from rec_jax.models.flow_maps import Affine, PixelLogit, Sigmoid
 from rec_jax.train.losses import negative_elbo
 from tests.codec.damaged_messages import check_damage_is_refused
-from tests.codec.tiny_local import MODEL_ID, digest, tiny_local, with_id
+from tests.codec.new_process import said_without_jax
+from tests.codec.tiny_local import MODEL_ID, tiny_local, with_id
 from tests.models.tiny_flow_pp import coupling, smooth_pictures, tiny_flow
 
-ROOT = Path(__file__).resolve().parents[2]
 GRID = Grid(-256.0, 41, 32)
 N_DIMS = 8 * 8 * 3
 
@@ -143,13 +139,12 @@ def test_costs(codec, images):
     assert cost.message_bits > sum(image.net_bits for image in cost.images) + cost.initial_bits - 64
 
 
-def test_a_new_process_without_jax_decodes(images, single, tmp_path):
+def test_a_new_process_without_jax_decodes(codec, images, single, tmp_path):
     path = tmp_path / "message"
     path.write_bytes(single.blob)
-    environment = os.environ | {"PYTHONPATH": f"{ROOT}"}
-    program = [sys.executable, "-m", "tests.codec.tiny_local", str(path)]
-    done = subprocess.run(program, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == [digest(images[:1], single.start), "False"]
+    found = f"(found := codec.decode_chain(Path({str(path)!r}).read_bytes()))"
+    said = said_without_jax(codec, tmp_path, f"{found}[0].tobytes().hex(), found[1].tobytes().hex()")
+    assert said == [images[:1].tobytes().hex(), single.start.tobytes().hex()]
 
 
 # ---- the wrong reader --------------------------------------------------------------------------------------------

@@ -1,8 +1,6 @@
 """Files of quantised models: their symbols, their length, any picture, without jax; damage is named."""
 
 import dataclasses
-import subprocess
-import sys
 
 import jax
 import jax.numpy as jnp
@@ -28,6 +26,7 @@ from rec_jax.models.base import HyperLaw
 from rec_jax.models.exact_params import float_params
 from rec_jax.models.float_net import FloatNet
 from rec_jax.train.quantised import hyper_masses, quantised_terms
+from tests.codec.new_process import said_without_jax
 from tests.fuzzing import n_examples
 
 IMAGE = photograph(70, 100)
@@ -112,14 +111,9 @@ def test_estimates_and_aims(codec):
 
 def test_neither_direction_needs_jax(tmp_path):
     np.save(tmp_path / "image.npy", IMAGE)
-    program = (
-        "import sys, numpy; sys.modules['jax'] = None; sys.path[:0] = ['.', 'tests/codec']\n"
-        "from tiny_quantised import tiny_quantised\n"
-        f"codec = tiny_quantised(); blob = codec.compress(numpy.load({str(tmp_path / 'image.npy')!r}))\n"
-        "print(blob.hex(), codec.decompress(blob).sum())"
-    )
-    out = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
-    assert int(out[1]) == tiny_quantised().decompress(bytes.fromhex(out[0])).sum()
+    written = f"(blob := codec.compress(np.load({str(tmp_path / 'image.npy')!r}))).hex()"
+    blob, total = said_without_jax(tiny_quantised(), tmp_path, f"{written}, codec.decompress(blob).sum()")
+    assert int(total) == tiny_quantised().decompress(bytes.fromhex(blob)).sum()
 
 
 def test_latents_far_out_are_coded():
