@@ -15,10 +15,10 @@ import numpy as np
 from rec_jax.core.layers import layer_at
 from rec_jax.models.at_least import at_least
 from rec_jax.models.float_conv import convolve_plain
-from rec_jax.models.likelihoods.base import scale_pixels
+from rec_jax.models.real_net import RealNet
 
 
-class FloatNet:
+class FloatNet(RealNet):
     """Applies parameters.
 
     compute_dtype: of the convolutions.  unroll: trade compile time for the CPU speed of gradients.
@@ -81,10 +81,6 @@ class FloatNet:
         """x + factor y."""
         return x + factor * y
 
-    def pixels(self, values, depth: int):
-        """Pixel values of a depth, scaled."""
-        return scale_pixels(values, depth)
-
     def as_input(self, x):
         """An output, as what a convolution takes."""
         return x
@@ -97,18 +93,6 @@ class FloatNet:
         """a sigmoid(b) of channels (a, b)."""
         a, b = jnp.split(x, 2, axis=-1)
         return a * jax.nn.sigmoid(b)
-
-    def from_reals(self, x):
-        """Real numbers, as what a convolution takes."""
-        return x
-
-    def to_reals(self, x):
-        """An output as real numbers."""
-        return x
-
-    def constant(self, vector):
-        """Parameters as real numbers."""
-        return vector
 
     def halve(self, x, times: int):
         """x / 2^times of an output."""

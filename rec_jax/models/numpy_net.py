@@ -10,10 +10,10 @@ import numpy as np
 
 from rec_jax.core.layers import layer_at
 from rec_jax.exact.convolution import convolve
-from rec_jax.models.likelihoods.base import scale_pixels
+from rec_jax.models.real_net import RealNet
 
 
-class NumpyNet:
+class NumpyNet(RealNet):
     """models/float_net.py's operations on arrays of `dtype`, for parameters {"w", "b"}."""
 
     xp = np
@@ -66,22 +66,6 @@ class NumpyNet:
         """a sigmoid(b) of channels (a, b)."""
         a, b = np.split(x, 2, axis=-1)
         return a / (1 + np.exp(np.minimum(-b, 80)))
-
-    def pixels(self, values, depth: int):
-        """Pixel values of a depth, scaled."""
-        return scale_pixels(values, depth)
-
-    def from_reals(self, x):
-        """Real numbers, as what a convolution takes."""
-        return x
-
-    def to_reals(self, x):
-        """An output as real numbers."""
-        return x
-
-    def constant(self, vector):
-        """Parameters as real numbers."""
-        return vector
 
     def halve(self, x, times: int):
         """x / 2^times of an output."""
