@@ -6,7 +6,8 @@ is that of the lossless codec: integers, the same on every machine. Decoding run
 """
 
 import dataclasses
-from typing import Any, NamedTuple
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
@@ -28,6 +29,9 @@ from rec_jax.exact.network import ExactNet
 from rec_jax.exact.prior import as_latents, prior_integers
 from rec_jax.exact.threefry import Key
 from rec_jax.models.base import LossyModel
+
+if TYPE_CHECKING:
+    from rec_jax.core.kept_programs import KeptPrograms
 
 CALL_DIMS = 1 << 15  # of a layer at most so many in one call
 BLOCK_DIMS = 1 << 12  # of a call at most so many in one block
@@ -52,14 +56,24 @@ class Call(NamedTuple):
         return layer_keys([self.number], self.layer)
 
 
+class Part(NamedTuple):
+    """What a call was coded as."""
+
+    call: Call
+    code: Code  # with a leading axis of one
+    path: Key  # of its blocks before each of their steps
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class LossyCodec(CurveCodec):
     """The codec of a package with a lossy model.
 
     coder: of a preset; its blocks are cut to BLOCK_DIMS (coders/base.py: for_pictures).
+    programs: what keeps encoding's compiled programs on disk, if anything does.
     """
 
     coder: LayerCoder
+    programs: "KeptPrograms | None" = None
 
     searches = True
     progress_of = "layers"
@@ -74,6 +88,11 @@ class LossyCodec(CurveCodec):
     def layer_coder(self) -> LayerCoder:
         """The coder of every layer."""
         return self.coder.for_pictures(BLOCK_DIMS).with_counts(_STEP_COUNTS, BLOCK_DIMS, BLOCK_DIMS)
+
+    def keeping_programs(self, folder: str | os.PathLike) -> Self | None:
+        from rec_jax.core.kept_programs import KeptPrograms, can_be_kept
+
+        return dataclasses.replace(self, programs=KeptPrograms(folder)) if can_be_kept(()) else None
 
     # ---- encoding --------------------------------------------------------------------------------------------------
 
@@ -102,22 +121,14 @@ class LossyCodec(CurveCodec):
 
     def walk(self, quality: int, size: tuple[int, int], calls, codes: list[Code], progress=None) -> np.ndarray:
         """The picture uint8 [H, W, 3] that codes, one per call, stand for; size: multiples of the model's stride."""
-        coder, n_layers = self.layer_coder, calls[-1].layer + 1
-        batched = [with_axis(code) for code in codes]
-        paths = follow_all([coder.paths_of(c.keys, code, c.n_dims, np) for c, code in zip(calls, batched, strict=True)])
-        parts = list(zip(calls, batched, paths, strict=True))
+        n_layers, parts = calls[-1].layer + 1, self.parts(calls, codes)
 
         def draw(layer, prior, hidden):
             del hidden
             number = int(layer.number)
             loc, scale = (x.reshape(1, -1) for x in prior_integers(*prior, np))
-            shares = self.shares(number, quality, scale[0])
-            z = np.empty_like(loc)
-            for call, code, path in parts:
-                if call.layer == number:
-                    own = None if shares is None else shares[call.here]
-                    units = coder.units(call.keys, code, call.n_dims, own, np, path)
-                    z[:, call.here] = coder.place(code, loc[:, call.here], scale[:, call.here], units, np)
+            own = [part for part in parts if part.call.layer == number]
+            z = self.samples(own, loc, scale, self.shares(number, quality, scale[0]))
             progress and progress(number + 1, n_layers)
             return as_latents(z, prior[0], np), None
 
@@ -148,6 +159,21 @@ class LossyCodec(CurveCodec):
                 made += (Call(layer, *part) for part in parts)
                 layer += 1
         return made
+
+    def parts(self, calls: list[Call], codes: list[Code]) -> list[Part]:
+        """What calls were coded as; their paths are followed all at once."""
+        coder, batched = self.layer_coder, [with_axis(code) for code in codes]
+        paths = follow_all([coder.paths_of(c.keys, code, c.n_dims, np) for c, code in zip(calls, batched, strict=True)])
+        return [Part(*part) for part in zip(calls, batched, paths, strict=True)]
+
+    def samples(self, parts: list[Part], loc: np.ndarray, scale: np.ndarray, shares: np.ndarray | None) -> np.ndarray:
+        """z of a layer, int64 [1, D] in units of 2^-12, from all its parts; loc, scale [1, D]: of its prior."""
+        coder, z = self.layer_coder, np.empty_like(loc)
+        for call, code, path in parts:
+            own = None if shares is None else shares[call.here]
+            units = coder.units(call.keys, code, call.n_dims, own, np, path)
+            z[:, call.here] = coder.place(code, loc[:, call.here], scale[:, call.here], units, np)
+        return z
 
     def shares(self, layer: int, quality: int, scale: np.ndarray) -> np.ndarray | None:
         """What each dim of a layer is expected to carry, by its prior's scale; None: nothing was learned."""

@@ -11,7 +11,7 @@ import numpy as np
 from rec_jax.codec import container
 from rec_jax.codec.base import Encoded
 from rec_jax.codec.latents import write_code
-from rec_jax.codec.lossy import LossyCodec, with_axis
+from rec_jax.codec.lossy import LossyCodec
 from rec_jax.codec.lossy_pictures import as_colour, padded, padded_size, shown, to_pixels
 from rec_jax.codec.presets import preset_number
 from rec_jax.coders.base import Code, LongCall
@@ -68,15 +68,12 @@ def search(
         shares = codec.shares(number, quality, scale[0])
         own = [call for call in calls if call.layer == number]
         found = coder.encode_long(
-            [LongCall(c.keys, _part(q, c.here), _part(p, c.here), _at(shares, c.here)) for c in own]
+            [LongCall(c.keys, _part(q, c.here), _part(p, c.here), _at(shares, c.here)) for c in own], codec.programs
         )
-        z = np.empty_like(loc)
-        for call, (code, call_kl, over) in zip(own, found, strict=True):
-            codes.append(code)
-            kl_nats, overflow = kl_nats + call_kl, overflow or over
-            batched = with_axis(code)
-            units = coder.units(call.keys, batched, call.n_dims, _at(shares, call.here), np)
-            z[:, call.here] = coder.place(batched, loc[:, call.here], scale[:, call.here], units, np)
+        layer_codes = [code for code, _, _ in found]
+        codes.extend(layer_codes)
+        kl_nats, overflow = kl_nats + sum(kl for _, kl, _ in found), overflow or any(over for _, _, over in found)
+        z = codec.samples(codec.parts(own, layer_codes), loc, scale, shares)
         progress and progress(number + 1, calls[-1].layer + 1)
         return as_latents(z, prior[0], np), None
 

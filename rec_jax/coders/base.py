@@ -117,8 +117,11 @@ class LayerCoder(Coder, Protocol):
     def for_pictures(self, block_dims: int) -> Self:
         """The same coder as whole pictures' latents want it: with blocks of at most so many dims, and its own ways."""
 
-    def encode_long(self, calls: Sequence[LongCall]) -> list[Found]:
-        """`encode_batch` of calls of any numbers of dims, each with shares of its own or None; on the host."""
+    def encode_long(self, calls: Sequence[LongCall], run: Callable[..., Any] | None = None) -> list[Found]:
+        """`encode_batch` of calls of any numbers of dims, each with shares of its own or None; on the host.
+
+        run: calls a Program, where one keeps what is compiled (core/kept_programs.py).
+        """
 
     def smaller(self, halvings: int) -> Self:
         """The same coder with blocks 2^halvings times smaller, for targets that overflow."""

@@ -7,7 +7,7 @@ all blocks in one run under one uniform table.
 
 import abc
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -125,9 +125,10 @@ class StepCoder(CallsCoder):
     def for_pictures(self, block_dims: int) -> Self:
         return dataclasses.replace(self, block_size=min(self.block_size or block_dims, block_dims))
 
-    def encode_long(self, calls: Sequence[LongCall]) -> list[Found]:
+    def encode_long(self, calls: Sequence[LongCall], run: Callable[..., Any] | None = None) -> list[Found]:
         from rec_jax.coders.checked import encode_long
 
+        del run  # compiled for each number of dims
         return [encode_long(self, call) for call in calls]
 
     def smaller(self, halvings: int) -> Self:

@@ -56,6 +56,19 @@ def test_any_picture_comes_back_as_the_encoder_saw_it(codec, size, grey):
     assert psnr_db(image, pixels) > 18
 
 
+def test_searches_are_called_as_programs_that_can_be_kept(codec, encoded):
+    """What core/kept_programs.py asks: plain static arguments, and arrays of numpy."""
+    sizes = []
+
+    def run(program, static, blocks):
+        assert all(type(x) is int for x in static) and all(isinstance(x, np.ndarray) for x in blocks)
+        sizes.append((program.name, static))
+        return program(static, blocks)
+
+    assert dataclasses.replace(codec, programs=run).encode([IMAGE])[0].blob == encoded.blob
+    assert len(set(sizes)) < len(sizes)
+
+
 def test_the_parts_of_a_file_sum_to_its_length_which_is_about_the_kl(codec, encoded):
     assert encoded.header_bits + encoded.index_bits + encoded.side_bits == pytest.approx(8 * len(encoded.blob), abs=64)
     assert encoded.index_bits + encoded.side_bits == pytest.approx(encoded.kl_bits, rel=0.1)

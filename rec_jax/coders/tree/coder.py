@@ -138,10 +138,10 @@ class TreeCoder(StepCoder):
 
         return encode_calls(self, keys, q, p, shares)
 
-    def encode_long(self, calls):
+    def encode_long(self, calls, run=None):
         from rec_jax.coders.tree.long_calls import encode_long
 
-        return encode_long(self, calls)
+        return encode_long(self, calls, run) if run else encode_long(self, calls)
 
     def decode_call(self, key, p, code, shares=None):
         from rec_jax.coders.tree.encoder import decode_call

@@ -5,9 +5,9 @@ around the search runs on numpy; the codes are those of any other call.
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -20,6 +20,7 @@ from rec_jax.coders.tree.outliers import LENGTHS, MAX_EXPONENT, MAX_OUTLIERS, MI
 from rec_jax.coders.tree.recentre import WIDE, WIDEST
 from rec_jax.coders.tree.search import BLOCKS, search
 from rec_jax.core.gaussian import DiagGaussian
+from rec_jax.core.kept_programs import Program
 from rec_jax.core.numpy_gaussian import kl_nats
 from rec_jax.core.processors import n_processors
 from rec_jax.exact.scope import search_jax
@@ -39,11 +40,14 @@ class _Blocks(NamedTuple):
     shares: np.ndarray  # int32; 0 for dims that only fill up
 
 
-def encode_long(coder: TreeCoder, calls: Sequence[LongCall]) -> list[Found]:
-    """Codes of calls, whose blocks are searched together, a few at once on every processor; block_size is not None."""
+def encode_long(coder: TreeCoder, calls: Sequence[LongCall], run: Callable[..., Any] = Program.__call__) -> list[Found]:
+    """Codes of calls, whose blocks are searched together, a few at once on every processor; block_size is not None.
+
+    run: calls a Program.
+    """
     cuts = [_cut_call(coder, call) for call in calls]
     blocks = _Blocks(*(np.concatenate(part) for part in zip(*(blocks for blocks, _, _ in cuts), strict=True)))
-    indices, found, first = _search_all(coder, blocks), [], 0
+    indices, found, first = _search_all(coder, blocks, run), [], 0
     for own, outliers, call_kl_nats in cuts:
         here = slice(first, first + len(own.n_steps))
         found.append(Found(TreeCode(own.n_steps, indices[here], outliers), call_kl_nats, bool((own.n_steps < 0).any())))
@@ -93,25 +97,28 @@ def _recentred(q, p, nats, reach_nats: float) -> tuple[Outliers, np.ndarray, np.
     return Outliers(dims, exponents, shifts), new_loc, new_scale
 
 
-def _search_all(coder: TreeCoder, blocks: _Blocks) -> np.ndarray:
+def _search_all(coder: TreeCoder, blocks: _Blocks, run: Callable[..., Any]) -> np.ndarray:
     """Indices uint8 [N, max_steps]: a few blocks of like length at once, padded to as many, on every processor."""
     at_once = min(BLOCKS_AT_ONCE, max(1, PATHS_AT_ONCE // coder.n_beams))
     order = np.argsort(-blocks.n_steps, kind="stable")
     order = order[blocks.n_steps[order] > 0]
     indices = np.zeros((len(blocks.n_steps), coder.max_steps), np.uint8)
 
+    def search_some(some: np.ndarray, n_steps: np.ndarray, room: int) -> np.ndarray:
+        padded = _Blocks(*(part[np.resize(some, at_once)] for part in blocks))._replace(n_steps=n_steps)
+        sizes = room, coder.n_candidates, coder.n_beams, coder.sequence_length
+        with search_jax():
+            return np.asarray(run(_search_blocks, sizes, padded))
+
+    def fill(some: np.ndarray, room: int) -> None:
+        indices[some, :room] = search_some(some, blocks.n_steps[np.resize(some, at_once)], room)[: len(some)]
+
     chunks = [order[i : i + at_once] for i in range(0, len(order), at_once)]
     rooms = [_room(int(blocks.n_steps[some].max()), coder.max_steps) for some in chunks]
-
-    def run(some: np.ndarray, room: int) -> None:
-        padded = _Blocks(*(part[np.resize(some, at_once)] for part in blocks))
-        with search_jax():
-            indices[some, :room] = np.asarray(_program(coder, room, at_once)(padded))[: len(some)]
-
-    for room in set(rooms):
-        _program(coder, room, at_once)  # here, so that no two threads compile the same
+    for room in set(rooms):  # no steps: made ready here, so that no two threads compile the same
+        search_some(order, np.zeros(at_once, np.int32), room)
     with ThreadPoolExecutor(n_processors()) as pool:
-        list(pool.map(run, chunks, rooms))
+        list(pool.map(fill, chunks, rooms))
     return indices
 
 
@@ -125,16 +132,11 @@ def _room(n_steps: int, most: int) -> int:
     return min(room, most)
 
 
-@functools.lru_cache(maxsize=32)
-def _program(coder: TreeCoder, room: int, at_once: int) -> jax.stages.Compiled:
-    """The compiled search of so many blocks together: _Blocks to indices, uint8 [at_once, room]."""
+@functools.partial(Program, static_argnums=(0,))
+def _search_blocks(sizes: tuple[int, int, int, int], blocks: _Blocks) -> jax.Array:
+    """Indices uint8 [at_once, room] of so many blocks together; sizes: (room, candidates, beams, sequence_length)."""
 
     def one(n_steps, first, second, loc, scale, shares):
-        sizes = room, coder.n_candidates, coder.n_beams, coder.sequence_length
         return search(n_steps, Key(first, second), DiagGaussian(loc, scale), shares, *sizes)
 
-    assert coder.block_size is not None, "the width that is compiled for"
-    words, wide = np.zeros(at_once, np.uint32), np.zeros((at_once, coder.block_size), np.float32)
-    like = _Blocks(words.astype(np.int32), words, words, wide, wide, wide.astype(np.int32))
-    with search_jax():
-        return jax.jit(lambda blocks: jax.vmap(one, axis_name=BLOCKS)(*blocks)).lower(like).compile()
+    return jax.vmap(one, axis_name=BLOCKS)(*blocks)

@@ -188,8 +188,18 @@ def _select(scores, n_best: int):
     parents = jnp.minimum(ended, n_beams - 1)  # of a slot: as many parents as end before it
     words = _once(words[parents])
     ranks = slots - (ends[parents] - _popcount(words))  # a slot takes the survivor of this rank among its parent's
-    candidates = sum((_popcount(words & (2 * bit - 1)) <= ranks).astype(jnp.int32) for bit in bits)
-    return parents, _once(candidates), slots < ends[-1], best
+    return parents, _once(_place_of_one(words, ranks, n_candidates)), slots < ends[-1], best
+
+
+def _place_of_one(words, rank, n_bits: int):
+    """Where the rank-th 1 of words of n_bits is, counted from the lowest, from 0: by halves."""
+    place = jnp.zeros_like(rank)
+    half = 1 << (n_bits - 1).bit_length()
+    while half := half // 2:
+        ones = _popcount((words >> place.astype(jnp.uint32)) & ((1 << half) - 1))
+        beyond = rank >= ones
+        place, rank = jnp.where(beyond, place + half, place), jnp.where(beyond, rank - ones, rank)
+    return place
 
 
 def _running_sums(counts):
