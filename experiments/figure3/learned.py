@@ -91,4 +91,4 @@ def _opened(model: str, preset: str) -> Any:
     return load_codec(model, preset).without_fallback()
 
 
-REC = RelativeEntropyCoding("rec", "REC, hierarchical VAE (ours)", "photos-lossy", preset="fast")
+REC = RelativeEntropyCoding("rec", "REC, hierarchical VAE (ours)", "photos-lossy")
