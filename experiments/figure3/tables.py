@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-from scipy.interpolate import PchipInterpolator
-
+from experiments.figure3.at_rates import quality_at, seconds_near
 from experiments.figure3.comparisons import FITS, words
 from experiments.table1.markdown import plain_table
+from rec_jax.core.estimates import Estimate
 
 _RATES_BPP = (0.25, 0.5, 1.0)
+_TIMED_BPP = 0.5
 
 Lines = list[list[str]]  # of words; the first is the heading
 
@@ -20,30 +20,21 @@ def summary_table(figure: dict[str, Any]) -> str:
 
 
 def quality_lines(figure: dict[str, Any]) -> Lines:
-    """PSNR and MS-SSIM in dB at a few rates, between the measured points by monotone cubic pieces; seconds near 0.5."""
+    """PSNR and MS-SSIM in dB at a few rates, and seconds near 0.5 bpp; with one standard error over pictures."""
     head = [f"{rate:g} bpp: {short}" for rate in _RATES_BPP for short in ("PSNR", "MS-SSIM")]
     return [["dB", "n", *head, "encode, s", "decode, s"], *(_quality_line(curve) for curve in figure["curves"])]
 
 
 def _quality_line(curve: dict[str, Any]) -> list[str]:
     n, wanted = curve["n_pictures"], curve["n_pictures_wanted"]
-    numbers = [_at(curve, metric, rate) for rate in _RATES_BPP for metric in ("psnr_db", "ms_ssim_db")]
-    return [curve["title"], str(n) if n == wanted else f"partial: {n} of {wanted}", *numbers, *_seconds(curve)]
+    qualities = [quality_at(curve, metric, rate) for rate in _RATES_BPP for metric in ("psnr_db", "ms_ssim_db")]
+    seconds = [seconds_near(curve, name, _TIMED_BPP) for name in ("encode_s", "decode_s")]
+    numbers = [*(_text(estimate, 2) for estimate in qualities), *(_text(estimate, 3) for estimate in seconds)]
+    return [curve["title"], str(n) if n == wanted else f"partial: {n} of {wanted}", *numbers]
 
 
-def _at(curve: dict[str, Any], metric: str, bpp: float) -> str:
-    rates, values = (np.array(curve["means"][name]) for name in ("bpp", metric))
-    if not (rates[0] <= bpp <= rates[-1]) or (np.diff(rates) <= 0).any():
-        return "–"
-    return f"{PchipInterpolator(np.log(rates), values)(np.log(bpp)):.2f}"
-
-
-def _seconds(curve: dict[str, Any]) -> list[str]:
-    """Means over pictures at the setting nearest to 0.5 bpp."""
-    if "encode_s" not in curve["means"]:
-        return ["–", "–"]
-    place = int(np.abs(np.log(np.array(curve["means"]["bpp"]) / 0.5)).argmin())
-    return [f"{curve['means'][name][place]:.3f}" for name in ("encode_s", "decode_s")]
+def _text(estimate: Estimate | None, decimals: int) -> str:
+    return "–" if estimate is None else estimate.text(decimals)
 
 
 def rate_lines(figure: dict[str, Any], rates: list[dict[str, Any]]) -> Lines:
@@ -78,7 +69,8 @@ def readme_section(figure: dict[str, Any]) -> str:
 
 def _readme_parts(figure: dict[str, Any]) -> Iterator[str]:
     note = f" (**{figure['stand_in']}**)" if figure["stand_in"] else ""
-    yield f"{figure['data']}{note}, means over {len(figure['pictures'])} pictures at a constant setting, real files:"
+    n = len(figure["pictures"])
+    yield f"{figure['data']}{note}, real files: means over {n} pictures at a constant setting, ± one standard error:"
     yield summary_table(figure)
     lines = _against_lines(figure)
     if len(lines) > 1:
