@@ -32,7 +32,6 @@ class Growth(NamedTuple):
 
 def growth(call) -> Growth:
     """What was there before is not looked through: under pytest it is much."""
-    gc.collect()
     gc.freeze()
     try:
         return _growth(call)
