@@ -68,6 +68,7 @@ def assert_equal(found, expected):
 # ---- keys ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("case", ["tree", "index"], indirect=True)  # a key is read before any coder sees it
 def test_every_kind_of_key_of_one_seed_gives_one_code(case):
     key, q, p = case.sent()
     words = np.asarray(jax.random.key_data(key))
