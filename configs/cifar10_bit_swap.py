@@ -8,7 +8,7 @@ from configs.base import base, choose_bit_swap, choose_coder, with_argument
 
 
 def get_config(argument: str = ""):
-    """891,128 parameters; 60 minutes of two cores by the estimate of docs/RIVALS.md; not run yet."""
+    """891,128 parameters; 60 minutes of two cores by the estimate of docs/RIVALS.md; run for a quarter of its steps."""
     config = choose_bit_swap(choose_coder(base(), "tree"))
     config.train.update(dict(n_steps=12_000, cosine_steps=12_000))
     config.train.update(dict(evaluate_every=500, evaluate_images=100, save_every=250, log_every=50))

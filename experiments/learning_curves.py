@@ -103,11 +103,11 @@ def gflop_per_image(config: ConfigDict) -> float:
 
 def table_lines(curves: Sequence[dict[str, Any]]) -> list[list[str]]:
     """The end of each curve."""
-    lines = [["method", "images seen", "GFLOP an image", "PFLOP in all", "bits/dim"]]
+    lines = [["method", "images seen", "GFLOP an image", "TFLOP in all", "bits/dim"]]
     for curve in curves:
         images, cost = curve["n_images"][-1], curve["gflop_per_image"]
         bound = Estimate(curve["elbo_bpd"][-1], curve["elbo_bpd_error"][-1]).text(3)
-        lines.append([curve["title"], f"{images:,}", f"{cost:.2f}", f"{images * cost / 1e6:.3f}", bound])
+        lines.append([curve["title"], f"{images:,}", f"{cost:.2f}", f"{images * cost / 1e3:.1f}", bound])
     return lines
 
 
@@ -115,10 +115,10 @@ def draw(curves: Sequence[dict[str, Any]], path: Path) -> None:
     """Every curve, on logarithmic compute."""
     figure, panel = plt.subplots(figsize=(6, 4), layout="constrained")
     for curve in curves:
-        compute = np.array(curve["n_images"]) * curve["gflop_per_image"] / 1e6
+        compute = np.array(curve["n_images"]) * curve["gflop_per_image"] / 1e3
         errors = [0.0 if error is None else error for error in curve["elbo_bpd_error"]]
         panel.errorbar(compute, curve["elbo_bpd"], errors, marker=".", capsize=2, label=curve["title"])
-    panel.set(xscale="log", xlabel="compute of training, PFLOP", ylabel="bits/dim of test images (bound)")
+    panel.set(xscale="log", xlabel="compute of training, TFLOP", ylabel="bits/dim of test images (bound)")
     panel.grid(alpha=0.3)
     panel.legend()
     with path.open("wb") as file:

@@ -41,6 +41,7 @@ NOT_RUN = {
     "experiments.coder_table": "hours; tests/experiments/test_bench.py",
     "experiments.figure3": "Kodak, hours; tests/experiments/test_figure3*.py",
     "experiments.integer_elbo": "CIFAR10, minutes",
+    "experiments.learning_curves": "runs of hours; tests/experiments/test_learning_curves.py",
     "experiments.make_tables": "a minute; tests/exact/test_tables.py",
     "experiments.pictures": "minutes; tests/experiments/test_pictures.py",
     "experiments.portability": "CIFAR10, minutes; tests/experiments/test_portability.py",
