@@ -11,7 +11,7 @@ _CACHE = Path(os.environ.get("REC_JAX_CACHE_DIR") or Path.home() / ".cache" / "r
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Compiled functions are shared by the workers and kept for the next run, which compiles little.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_CACHE))
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 
 # Most of the suite is tracing: it takes no note of where in the source each operation comes from, and what it
 # makes by the million is not looked through for rubbish every 700 objects.
