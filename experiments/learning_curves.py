@@ -20,10 +20,12 @@ import numpy as np
 import optax
 from ml_collections import ConfigDict
 
+from experiments.progress import stage
 from experiments.table1.markdown import plain_table
-from rec_jax.core.errors import CorruptFile, MissingFile, RecError
+from rec_jax.core.errors import ConfigError, MissingFile, RecError
 from rec_jax.core.estimates import Estimate
-from rec_jax.core.files import make_folder, read_bytes, write_bytes_atomic
+from rec_jax.core.files import make_folder, open_atomic, write_bytes_atomic
+from rec_jax.core.json_rows import read_rows
 from rec_jax.core.messages import one_line
 from rec_jax.models import make_model
 from rec_jax.models.base import StartingModel
@@ -38,7 +40,7 @@ from matplotlib import pyplot as plt
 
 _TITLES = {"idf": "IDF", "bit_swap": "Bit-Swap", "flow_pp": "LBB (Flow++)", "resnet_vae": "RVAE", "phases": "phases"}
 _BATCH = 4  # of the counted step; what is not linear in it is small
-_MAX_BYTES = 1 << 28
+_BOUND = "test/elbo_bpd"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,7 +50,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", required=True, help="folder for the picture and its numbers")
     args = parser.parse_args(argv)
     try:
-        curves = [curve_of(Path(workdir)) for workdir in args.workdirs]
+        curves = []
+        for workdir in args.workdirs:
+            with stage(f"{workdir}: counting the operations of a step"):
+                curves.append(curve_of(Path(workdir)))
         folder = Path(args.out)
         make_folder(folder)
         write_bytes_atomic(folder / "learning_curves.json", (json.dumps(curves, indent=1) + "\n").encode())
@@ -64,27 +69,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 def curve_of(workdir: Path) -> dict[str, Any]:
     """{'title', 'workdir', 'gflop_per_image', 'n_images', 'elbo_bpd', 'elbo_bpd_error'}; lists over evaluations.
 
-    Raises MissingFile or CorruptFile where the folder holds no run that was evaluated.
+    Raises MissingFile, CorruptFile, or ConfigError for a model that has no bound on log p(x).
     """
     config = read_config(workdir)
-    path = workdir / "metrics.jsonl"
-    if not path.is_file():
-        raise MissingFile(f"{path} does not exist: {workdir} was not trained yet")
-    try:
-        rows = [json.loads(line) for line in read_bytes(path, _MAX_BYTES).splitlines()]
-        found = {row["step"]: row for row in rows if row["kind"] == "evaluate"}  # the last of each step
-    except (ValueError, KeyError, TypeError) as error:
-        raise CorruptFile(f"{path} is damaged ({one_line(error)[:80]})") from error
+    rows = [row for row in read_rows(workdir / "metrics.jsonl") if row.get("kind") == "evaluate"]
+    if not rows:
+        raise MissingFile(f"{workdir} has no evaluation yet; train on, or lower train.evaluate_every")
+    found = {row["step"]: row for row in rows if _BOUND in row}  # the last of each step
     if not found:
-        raise MissingFile(f"{path} has no evaluation yet; train on, or lower train.evaluate_every")
+        raise ConfigError(f"{workdir} has no {_BOUND}: it trains a lossy model; give runs of lossless ones")
     steps = sorted(found)
     return {
         "title": _TITLES.get(config.model.kind, config.model.kind),
         "workdir": str(workdir),
         "gflop_per_image": gflop_per_image(config),
         "n_images": [step * config.train.batch_size for step in steps],
-        "elbo_bpd": [found[step]["test/elbo_bpd"] for step in steps],
-        "elbo_bpd_error": [found[step].get("test/elbo_bpd_error") for step in steps],
+        "elbo_bpd": [found[step][_BOUND] for step in steps],
+        "elbo_bpd_error": [found[step].get(f"{_BOUND}_error") for step in steps],
     }
 
 
@@ -121,7 +122,7 @@ def draw(curves: Sequence[dict[str, Any]], path: Path) -> None:
     panel.set(xscale="log", xlabel="compute of training, TFLOP", ylabel="bits/dim of test images (bound)")
     panel.grid(alpha=0.3)
     panel.legend()
-    with path.open("wb") as file:
+    with open_atomic(path) as file:
         figure.savefig(file, format="png", dpi=150)
     plt.close(figure)
 

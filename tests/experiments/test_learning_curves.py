@@ -14,11 +14,12 @@ ROWS = [
     {"step": 10, "kind": "evaluate", "test/elbo_bpd": 4.9, "test/elbo_bpd_error": 0.2},
     {"step": 20, "kind": "evaluate", "test/elbo_bpd": 4.4, "test/elbo_bpd_error": 0.1},  # after a resume
 ]
+KILLED = '{"step": 30, "kind": "eval'  # a line that a kill cut
 
 
 def workdir_of(folder, config, rows):
     write_config(folder, config)
-    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows) + KILLED)
     return str(folder)
 
 
@@ -43,7 +44,10 @@ def test_the_count_is_that_of_the_convolutions():
     assert 1.5 * one < gflop_per_image(config) < 4 * one
 
 
-@pytest.mark.parametrize(("rows", "said"), [([], "no evaluation yet"), ([{"kind": "evaluate"}], "damaged")])
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [([], "no evaluation yet"), ([{"step": 1, "kind": "evaluate", "test/bpp_q10": 0.1}], "a lossy model")],
+)
 def test_a_folder_without_a_curve_is_named(tmp_path, capsys, rows, said):
     run = workdir_of(tmp_path, quickstart.get_config("quick"), rows)
     assert main(["--out", str(tmp_path / "out"), run]) == 1

@@ -141,7 +141,7 @@ class TreeCoder(StepCoder):
     def encode_long(self, calls, run=None):
         from rec_jax.coders.tree.long_calls import encode_long
 
-        return encode_long(self, calls, run) if run else encode_long(self, calls)
+        return encode_long(self, calls, run)
 
     def decode_call(self, key, p, code, shares=None):
         from rec_jax.coders.tree.encoder import decode_call

@@ -40,14 +40,14 @@ class _Blocks(NamedTuple):
     shares: np.ndarray  # int32; 0 for dims that only fill up
 
 
-def encode_long(coder: TreeCoder, calls: Sequence[LongCall], run: Callable[..., Any] = Program.__call__) -> list[Found]:
+def encode_long(coder: TreeCoder, calls: Sequence[LongCall], run: Callable[..., Any] | None = None) -> list[Found]:
     """Codes of calls, whose blocks are searched together, a few at once on every processor; block_size is not None.
 
-    run: calls a Program.
+    run: calls a Program; None: under jax.jit.
     """
     cuts = [_cut_call(coder, call) for call in calls]
     blocks = _Blocks(*(np.concatenate(part) for part in zip(*(blocks for blocks, _, _ in cuts), strict=True)))
-    indices, found, first = _search_all(coder, blocks, run), [], 0
+    indices, found, first = _search_all(coder, blocks, run or Program.__call__), [], 0
     for own, outliers, call_kl_nats in cuts:
         here = slice(first, first + len(own.n_steps))
         found.append(Found(TreeCode(own.n_steps, indices[here], outliers), call_kl_nats, bool((own.n_steps < 0).any())))
