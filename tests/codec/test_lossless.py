@@ -14,7 +14,7 @@ from rec_jax.codec.lossless import GROUP
 from rec_jax.codec.tiles import LARGE
 from rec_jax.core.errors import CoderOverflow, CorruptFile, UnsupportedImage, WrongModel
 
-SIZES = [(1, 1), (1, 7), (33, 5), (32, 32), (65, 64)]
+SIZES = [(1, 1), (33, 5), (32, 32), (65, 64)]
 ONE_LAYER = ((4, 1, 4, 1),)
 
 

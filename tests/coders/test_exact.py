@@ -11,7 +11,7 @@ from rec_jax.coders import UniformTarget, make_coder
 from rec_jax.core.gaussian import DiagGaussian
 from rec_jax.core.prng import child_key, coder_key
 
-N_CALLS = 5000
+N_CALLS = 3000
 P_VALUE = 1e-3
 
 # (mu, rho) of one-dimensional targets under p = N(0.5, 2^2), in p's coordinates; the largest log q/p in nats

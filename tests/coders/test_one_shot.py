@@ -92,10 +92,10 @@ def test_a_target_that_is_the_prior_costs_little(case):
 
 
 def test_impossible_targets_overflow_and_do_not_hang(case):
-    full = np.ones((len(IMPOSSIBLE), case.n_dims), np.float32)
-    loc, scale = np.float32(IMPOSSIBLE).T
+    full = np.ones((N_CALLS, case.n_dims), np.float32)  # as many as have been compiled
+    loc, scale = np.float32((IMPOSSIBLE + IMPOSSIBLE)[:N_CALLS]).T
     q, p = DiagGaussian(loc[:, None] * full, scale[:, None] * full), DiagGaussian(0.0 * full, full)
-    codes, info = jax.device_get(case.coder.encode_batch(case.keys[: len(full)], q, p))
+    codes, info = jax.device_get(case.coder.encode_batch(case.keys, q, p))
     assert info.overflow.all()
     with pytest.raises(CoderOverflow, match="a target of"):
         case.coder.symbols(jax.tree.map(lambda x: x[0], codes), None)
