@@ -18,7 +18,7 @@ venv: $(STAMP)
 
 # Bytecode is kept, whatever the environment says: the tests start some hundred processes.
 test: lint
-	PYTHONDONTWRITEBYTECODE= $(RUN) -m pytest -n 2 --dist loadfile -q
+	PYTHONDONTWRITEBYTECODE= $(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q
 
 bench: $(STAMP)
 	$(RUN) -m experiments.bench

@@ -21,3 +21,10 @@ gc.set_threshold(50_000, 20, 50)
 # The same examples on every run, and no timing in the verdict: the machine may be shared.
 hypothesis.settings.register_profile("deterministic", derandomize=True, deadline=None, database=None, print_blob=True)
 hypothesis.settings.load_profile("deterministic")
+
+# The files whose few tests start processes and train; last, one of them would keep a worker while the other is idle.
+_FIRST = ("train/test_processes.py", "train/test_launch.py", "experiments/test_table1.py", "test_commands.py")
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: not item.nodeid.partition("::")[0].endswith(_FIRST))

@@ -36,7 +36,7 @@ class Case:
         return np.asarray(self.coder.decode(key, p, code))
 
     def encode_quietly(self, q, p):
-        """(code, info) under the first key; an overflow is not raised. Of the case's dims there is a program already."""
+        """(code, info) under the first key, in a batch that has a program already; an overflow is not raised."""
         n_calls = N_CALLS if q.loc.size == self.n_dims else 1
         calls = jax.tree.map(lambda x: np.broadcast_to(x, (n_calls, *x.shape)), (q, p))
         found = self.coder.encode_batch(self.keys[:n_calls], *calls)
