@@ -92,3 +92,4 @@ def _opened(model: str, preset: str) -> Any:
 
 
 REC = RelativeEntropyCoding("rec", "REC, hierarchical VAE (ours)", "photos-lossy")
+HYPERPRIOR = LearnedCodec("hyperprior", "Mean-scale hyperprior, quantised (ours)", "photos-hyperprior")

@@ -2,7 +2,7 @@
 
 import argparse
 
-from rec_jax.codec import model_file
+from rec_jax.codec import model_file, open_package
 from rec_jax.codec.defaults import LARGE_MODEL, LOSSY_MODEL, SMALL_MODEL
 from rec_jax.codec.tiles import SMALL
 from rec_jax.core.console import say
@@ -19,8 +19,9 @@ def run(arguments: argparse.Namespace) -> None:
     uses = {
         SMALL_MODEL: f", default up to {SMALL}x{SMALL}",
         LARGE_MODEL: ", default for larger pictures",
-        LOSSY_MODEL: ", lossy",
+        LOSSY_MODEL: ", default for --lossy",
     }
     for name, path in model_file.shipped_model_paths().items():
         size_mb, model_id = path.stat().st_size / 1e6, model_file.read_model_id(path)
-        say(f"{name}: {size_mb:.1f} MB, id {model_id:04x}{uses.get(name, '')}")
+        use = uses.get(name) or ("" if open_package(name).codec().exact else ", lossy")
+        say(f"{name}: {size_mb:.1f} MB, id {model_id:04x}{use}")

@@ -4,7 +4,7 @@ import pytest
 
 from rec_jax import cli
 from rec_jax.cli import describe
-from rec_jax.codec import container, model_file
+from rec_jax.codec import container, model_file, open_package, shipped_models
 from rec_jax.codec.presets import CUSTOM_PRESET
 from rec_jax.codec.whole import METHOD
 from tests.cli.fakes import IMAGE, MODEL_ID, PHASES_ID, rec_file
@@ -47,9 +47,11 @@ def test_a_quantised_file_is_told_from_one_of_pixels():
     assert describe.method(header) == "quantised latents, no preset"
 
 
-def test_models(folder, capsys, monkeypatch):
-    path = folder / "cifar10-small.safetensors"
-    path.write_bytes(b"x" * 2_000_000)
-    monkeypatch.setattr(model_file, "shipped_model_paths", lambda: {"cifar10-small": path})
+def test_models(capsys):
     assert cli.main(["models"]) == 0
-    assert capsys.readouterr().out.startswith("cifar10-small: 2.0 MB, id ")
+    lines = dict(line.split(": ", 1) for line in capsys.readouterr().out.splitlines())
+    assert lines.keys() == set(shipped_models())
+    size_mb = model_file.shipped_model_paths()["cifar10-small"].stat().st_size / 1e6
+    assert lines["cifar10-small"] == f"{size_mb:.1f} MB, id {open_package('cifar10-small').model_id:04x}"
+    assert lines["photos-lossy"].endswith(", default for --lossy")
+    assert lines["photos-hyperprior"].endswith(", lossy")
