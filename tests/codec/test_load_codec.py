@@ -71,7 +71,8 @@ def test_the_shipped_models_are_sound_and_exact(name):
     for conv in found:
         for index in np.ndindex(conv["w"].shape[:-4]):
             assert bounds(conv["w"][index], conv["b"][index]) < MAX_SUM
-    n_layers, learned = sum(group.n_layers for group in package.model.groups), package.learned
+    coded = package.model.groups if hasattr(package.model, "posterior") else ()  # of a quantised model none
+    n_layers, learned = sum(group.n_layers for group in coded), package.learned
     lossy = isinstance(package.model, LossyModel)
     assert len(learned.step_counts) == len(learned.shares) == (0 if lossy else n_layers)
     assert len(learned.by_scale) == (n_layers if lossy else 0)
