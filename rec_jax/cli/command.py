@@ -7,6 +7,7 @@ from rec_jax.cli import compress, decompress, info, models
 from rec_jax.cli.bulk.run import INTERRUPTED
 from rec_jax.cli.failures import FAILURES, failure_line
 from rec_jax.core.console import complain, flush_or_drop
+from rec_jax.core.freed_memory import keep_freed_memory
 from rec_jax.core.interrupts import EXIT_CODE, NOTHING_WRITTEN, prompt_interrupts
 from rec_jax.version import __version__
 
@@ -23,6 +24,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         arguments = _parser().parse_args(argv)
         arguments.is_process = argv is None
+        if arguments.is_process:
+            keep_freed_memory()
         in_bulk = getattr(arguments, "folder", None) is not None
         if in_bulk:
             line = INTERRUPTED

@@ -18,7 +18,7 @@ from rec_jax.exact.mixture import Components, IntegerMixtures, components
 from rec_jax.exact.network import OUTPUT_BITS
 from rec_jax.models.likelihoods.base import Likelihood, Phase, PixelParams, log_prob_nats
 
-_AHEAD = 2  # phases whose mixtures are computed while another is coded
+_AHEAD = 4  # phases whose mixtures are computed while another is coded
 _SMALL = 1 << 14  # pixels, up to which threads cost more than they give
 _MOST_THREADS = 4  # the coder, which is one, keeps no more busy
 

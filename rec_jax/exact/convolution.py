@@ -12,7 +12,7 @@ import numpy as np
 from rec_jax.exact.arithmetic import LIMIT
 
 MAX_SUM = 1 << 50  # of any partial sum: room for rounding, which adds a half
-_ROWS_AT_ONCE = 1 << 10  # positions whose sums stay in a processor's cache
+_ROWS_AT_ONCE = 1 << 11  # positions: few, whose sums stay in a cache; many, for threads take turns at each call
 
 
 def convolve(x: Any, w: Any, valid: bool, xp: Any, finish: Callable = lambda sums: sums) -> Any:
@@ -38,11 +38,14 @@ def _convolve_numpy(padded: np.ndarray, w: np.ndarray, finish: Callable) -> np.n
         padded, (batch, height, width, kh, kw * n_in), (*s[:3], s[1], s[3]), writeable=False
     )
     images, rows = max(1, _ROWS_AT_ONCE // (height * width)), max(1, _ROWS_AT_ONCE // width)
+    copied = np.empty((0 if kh == kw == 1 else min(images, batch) * min(rows, height) * width, len(w)), padded.dtype)
     for image in range(0, batch, images):
         for row in range(0, height, rows):
-            part = out[image : image + images, row : row + rows]
-            sums = part.reshape(-1, n_out)  # a view: of whole rows of one image, or of whole images
-            np.matmul(windows[image : image + images, row : row + rows].reshape(len(sums), -1), w, out=sums)
+            part = windows[image : image + images, row : row + rows]
+            sums = out[image : image + images, row : row + rows].reshape(-1, n_out)  # a view: of whole rows or images
+            if len(copied):  # into memory that was there before: new pages cost as much as the copy
+                np.copyto(copied[: len(sums)].reshape(part.shape), part)
+            np.matmul(copied[: len(sums)] if len(copied) else part.reshape(len(sums), -1), w, out=sums)
             finish(sums)
     return out
 

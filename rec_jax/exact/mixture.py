@@ -32,7 +32,7 @@ from rec_jax.exact.tables import (
 
 PROBABILITY_BITS = 24  # of a binary symbol
 _LOC_LIMIT = 4 << OUTPUT_BITS  # a pixel's loc beyond +-4 is a diverged network
-_AT_ONCE = 1 << 14  # components whose numbers stay in a processor's cache
+_AT_ONCE = 1 << 15  # components whose numbers stay in a processor's cache, while threads seldom take turns
 
 
 class Components(NamedTuple):
