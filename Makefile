@@ -34,10 +34,12 @@ lint: $(STAMP)
 	$(RUN) -m ruff format --check .
 	$(RUN) -m ty check --no-progress --python .venv
 
-# Always from nothing and stamped last, so that an interrupted install is never taken for a whole one.
+# Always from nothing and stamped last, so that an interrupted install is never taken for a whole one. The interpreter
+# is the one beneath an active environment, which may be the very one that goes.
 $(STAMP): requirements.lock requirements.txt pyproject.toml
 	@$(FIND_PYTHON); \
 	test -n "$$py" || { echo "make: no Python >= 3.11 among: "$(CANDIDATES)"; install one or give PYTHON=/path/to/python" >&2; exit 1; }; \
+	py=$$("$$py" -c 'import sys; print(sys._base_executable)'); \
 	rm -rf .venv; \
 	echo "Installing into .venv with $$("$$py" --version) (about 1 GB)"; \
 	"$$py" -m venv .venv || { echo "make: $$py cannot make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }; \
