@@ -1,5 +1,5 @@
-"""What malloc does with memory that is freed: by default glibc hands large arrays' pages back to the kernel at once, and
-fresh pages for the next ones cost a tenth of a decoder's time.
+"""What malloc does with freed memory: glibc's hands large arrays' pages back to the kernel at once, and fresh pages for
+the next arrays cost a tenth of a decoder's time.
 """
 
 import ctypes
