@@ -117,6 +117,12 @@ class LayerCoder(Coder, Protocol):
     def for_pictures(self, block_dims: int) -> Self:
         """The same coder as whole pictures' latents want it: with blocks of at most so many dims, and its own ways."""
 
+    def after(self, code: Code | None, same_layer: bool) -> Self:
+        """The same coder for the symbols of a picture's next call, which may go by those of the call before.
+
+        code: of that; None for the first one.  same_layer: whether it is a part of the same layer.
+        """
+
     def encode_long(self, calls: Sequence[LongCall], run: Callable[..., Any] | None = None) -> list[Found]:
         """`encode_batch` of calls of any numbers of dims, each with shares of its own or None; on the host.
 

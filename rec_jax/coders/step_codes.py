@@ -125,6 +125,10 @@ class StepCoder(CallsCoder):
     def for_pictures(self, block_dims: int) -> Self:
         return dataclasses.replace(self, block_size=min(self.block_size or block_dims, block_dims))
 
+    def after(self, code: Code | None, same_layer: bool) -> Self:
+        del code, same_layer  # its counts know nothing beyond their call
+        return self
+
     def encode_long(self, calls: Sequence[LongCall], run: Callable[..., Any] | None = None) -> list[Found]:
         from rec_jax.coders.checked import encode_long
 

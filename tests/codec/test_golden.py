@@ -18,6 +18,7 @@ from tiny_codec import CODER, digest, smooth_image, tiny_codec
 from rec_jax.codec import container, decode, load_codec, open_package, shipped_models
 from rec_jax.codec.container import EMBEDDED, LOSSLESS, LOSSY
 from rec_jax.codec.fallback import LZMA, PNG, RAW, WEBP
+from rec_jax.codec.lossy import COUNTS_APART
 from rec_jax.codec.presets import PRESETS, preset_coder, preset_number
 from rec_jax.codec.whole import METHOD
 from rec_jax.coders import make_layer_coder
@@ -34,6 +35,8 @@ BEAM = dict(kind="beam_search", omega=5.0, epsilon=0.2, n_beams=4, block_size=10
 MODELS = {name: open_package(name).model for name in shipped_models()}
 LATENT = [name for name, model in MODELS.items() if model.groups and hasattr(model, "posterior")]
 SHIPPED = [f"{model}/{preset}" for model in LATENT for preset in PRESETS]
+# Of lossy files from before their counts went by those of the call before (codec/lossy.py); nothing writes them anew.
+APART = [f"photos-lossy/{preset}, counts apart" for preset in PRESETS]
 OTHERS = [name for name in MODELS if name not in LATENT]  # no relative entropy coder: no presets
 NOISE = np.random.Generator(np.random.Philox(0)).integers(0, 256, (5, 7, 3), np.uint8)
 EMBEDDED_FILES = {f"embedded {kind}": kind for kind in (RAW, WEBP, PNG, LZMA)}
@@ -74,12 +77,13 @@ def beam_codec():
 
 
 if os.environ.get("REGENERATE_GOLDEN"):
-    GOLDEN.write_text(json.dumps(regenerated(), indent=1) + "\n")
+    kept = {name: e for name, e in json.loads(GOLDEN.read_text()).items() if name in APART}
+    GOLDEN.write_text(json.dumps(regenerated() | kept, indent=1) + "\n")
 FILES = {name: (base64.b64decode(e["file"]), e["pixels"]) for name, e in json.loads(GOLDEN.read_text()).items()}
 
 
 def test_every_model_and_preset_has_a_golden_file():
-    assert FILES.keys() == {*TINY, *EMBEDDED_FILES, *SHIPPED, *OTHERS, "tiny/beam search"}
+    assert FILES.keys() == {*TINY, *EMBEDDED_FILES, *SHIPPED, *APART, *OTHERS, "tiny/beam search"}
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -88,6 +92,13 @@ def test_files_of_the_shipped_models_decode_to_their_pixels(name):
     header, _ = container.unpack(blob)
     assert header.kind == (LOSSLESS if load_codec(name.split("/")[0]).exact else LOSSY)
     assert header.method >> 4 == list(PRESETS).index(name.split("/")[1])
+    assert digest(decode(blob)) == pixels
+
+
+@pytest.mark.parametrize("name", APART)
+def test_lossy_files_whose_counts_are_apart_decode_to_their_pixels(name):
+    blob, pixels = FILES[name]
+    assert container.unpack(blob)[0].method & 15 == COUNTS_APART
     assert digest(decode(blob)) == pixels
 
 

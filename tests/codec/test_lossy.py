@@ -11,17 +11,19 @@ from scipy.stats import spearmanr
 from test_fuzz import mutate, mutations, with_check
 from tiny_lossy import photograph, tiny_lossy
 
-from rec_jax.codec import container
+from rec_jax.codec import container, lossy
 from rec_jax.codec.expected_kl import N_BINS, bins_of, nearest_knot, shares_of
-from rec_jax.codec.lossy import LossyCodec
+from rec_jax.codec.latents import read_code, write_code
+from rec_jax.codec.lossy import COUNTS_APART, COUNTS_IN_ORDER, LossyCodec
 from rec_jax.codec.lossy_encoder import posterior, walk
 from rec_jax.codec.lossy_ideal import ideal
-from rec_jax.codec.lossy_pictures import as_colour, padded, to_pixels
+from rec_jax.codec.lossy_pictures import as_colour, padded, padded_size, to_pixels
 from rec_jax.codec.rate_control import Aim, encode_reaching, encode_within
 from rec_jax.coders import make_layer_coder
-from rec_jax.core.errors import ConfigError, RecError, UnsupportedImage, WrongModel
+from rec_jax.core.errors import ConfigError, CorruptFile, RecError, UnsupportedImage, WrongModel
 from rec_jax.core.numpy_gaussian import kl_nats
 from rec_jax.core.psnr import psnr_db
+from rec_jax.entropy.queue import SymbolReader, SymbolWriter
 from rec_jax.exact.arithmetic import FRACTION_BITS, as_floats
 from rec_jax.exact.network import ExactNet
 from rec_jax.exact.prior import as_latents, prior_integers
@@ -127,6 +129,29 @@ def test_what_a_lossy_file_cannot_be(codec, encoded):
         dataclasses.replace(codec, package=dataclasses.replace(codec.package, model_id=1)).decompress(encoded.blob)
     with pytest.raises(ConfigError, match="take no device"):
         codec.on_device("gpu")
+
+
+def test_counts_go_by_those_of_the_call_before_and_in_older_files_did_not(monkeypatch):
+    """Of a picture with several calls a layer: both decode; a method of neither is refused."""
+    monkeypatch.setattr(lossy, "CALL_DIMS", 64)
+    codec, image = tiny_lossy(block_size=16).without_fallback(), photograph(48, 64)
+    blob = codec.compress(image)
+    header, payload = container.unpack(blob)
+    assert header.method & 15 == COUNTS_IN_ORDER
+    reader, codes, size = SymbolReader(payload[1:]), [], padded_size(48, 64, codec.model.stride)
+    for call, coder in codec.symbol_coders(codec.calls(*size), codes):
+        codes.append(read_code(reader, coder, call.n_dims))
+    writer = SymbolWriter()
+    for (call, coder), code in zip(codec.symbol_coders(codec.calls(*size), codes, apart=True), codes, strict=True):
+        write_code(writer, coder, call.n_dims, code)
+    older, neither = (
+        container.pack(dataclasses.replace(header, method=header.method & 0xF0 | n), payload[:1] + stream)
+        for n, stream in ((COUNTS_APART, writer.getvalue()), (2, payload[1:]))
+    )
+    np.testing.assert_array_equal(codec.decompress(older), codec.decompress(blob))
+    assert len(blob) < len(older)
+    with pytest.raises(CorruptFile, match="none of a lossy file's"):
+        codec.decompress(neither)
 
 
 def test_a_flat_picture_becomes_a_classical_file():

@@ -41,6 +41,7 @@ from rec_jax.coders.tree.outliers import (
     place_exactly,
     read_outlier_symbols,
 )
+from rec_jax.coders.tree.picture_counts import PictureCounts
 from rec_jax.coders.tree.rates import level_table, offered_steps
 from rec_jax.core.errors import ConfigError
 from rec_jax.entropy.tables import Table
@@ -80,7 +81,7 @@ class TreeCoder(StepCoder):
     block_size: int | None = 65_536
     max_nats: float = 16_384.0
     outliers_in_order: bool = False
-    step_counts: StepCountModel | None = None
+    step_counts: StepCountModel | PictureCounts | None = None
 
     deciding = ("n_candidates", "rate", "spacing", "block_size", "max_nats")
 
@@ -151,6 +152,10 @@ class TreeCoder(StepCoder):
     def for_pictures(self, block_dims: int):
         n_beams = min(2 * self.n_beams, MAX_BEAMS)  # measured: a picture takes half as long again and loses less
         return dataclasses.replace(super().for_pictures(block_dims), outliers_in_order=True, n_beams=n_beams)
+
+    def after(self, code: TreeCode | None, same_layer: bool):
+        before = () if code is None else tuple(code.n_steps.reshape(-1).tolist())
+        return dataclasses.replace(self, step_counts=PictureCounts(before, same_layer))
 
     def place(self, code: TreeCode, loc, scale, units, xp):
         return place_exactly(loc, scale, units, code.outliers, xp)

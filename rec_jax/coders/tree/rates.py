@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from rec_jax.coders.step_counts import StepCountModel
+from rec_jax.coders.tree.picture_counts import PictureCounts
 from rec_jax.entropy.tables import Table, normalise
 
 
@@ -21,13 +22,15 @@ def offered_steps(max_steps: int, curvature: int) -> tuple[int, ...]:
     return tuple(sorted({k for k in wanted if k < max_steps} | {max_steps}))
 
 
-def level_table(model: StepCountModel | None, before: np.ndarray, offered: tuple[int, ...]) -> Table:
+def level_table(model: StepCountModel | PictureCounts | None, before: np.ndarray, offered: tuple[int, ...]) -> Table:
     """The table of one block's level (place in `offered`), given the numbers of steps of the blocks before it.
 
     model None: nothing is known, P(level j) ~ 1 / (j + 2).
     """
     if model is None:
         return _universal_table(len(offered))
+    if isinstance(model, PictureCounts):
+        return model.table(before, offered)
     frequencies = model.table(before, offered[-1]).frequencies
     return normalise([frequencies[k] for k in offered])
 
