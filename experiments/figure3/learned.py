@@ -92,4 +92,5 @@ def _opened(model: str, preset: str) -> Any:
 
 
 REC = RelativeEntropyCoding("rec", "REC, hierarchical VAE (ours)", "photos-lossy")
+TWO_LEVEL = RelativeEntropyCoding("rec-two-level", "REC, the paper's two-level VAE (ours)", "photos-two-level")
 HYPERPRIOR = LearnedCodec("hyperprior", "Mean-scale hyperprior, quantised (ours)", "photos-hyperprior")
