@@ -24,7 +24,7 @@ def method(header: container.Header) -> str:
         return "quantised latents, no preset" if lossy else "pixels alone, no latents and no preset"
     preset = preset_name(number)
     kind = f" (coder {PRESETS[preset]['kind']})" if preset in PRESETS else ""
-    return f"preset {preset}{kind}, split {split}"
+    return f"preset {preset}{kind}" + (f", split {split}" if header.kind == container.LOSSLESS else "")
 
 
 def embedded_format(header: container.Header) -> str:

@@ -23,7 +23,7 @@ from rec_jax.coders import LayerCoder, StepCountModel
 from rec_jax.coders.base import Code
 from rec_jax.coders.blocks import block_shape
 from rec_jax.coders.paths import follow_all
-from rec_jax.core.errors import CorruptFile, WrongModel
+from rec_jax.core.errors import UnsupportedVersion, WrongModel
 from rec_jax.core.progress import Progress
 from rec_jax.entropy.queue import SymbolReader
 from rec_jax.exact.network import ExactNet
@@ -148,7 +148,9 @@ class LossyCodec(CurveCodec):
             have = preset_name(preset_number(self.coder))
             raise WrongModel(f"the file was written with preset {preset_name(preset)}; this codec has {have}")
         if counts not in (COUNTS_APART, COUNTS_IN_ORDER):
-            raise CorruptFile("the file is damaged: its method is none of a lossy file's")
+            raise UnsupportedVersion(
+                "the file codes its numbers of steps in a way that this program does not know: update rec_jax"
+            )
         return read_quality(header, payload)
 
     # ---- what both sides derive --------------------------------------------------------------------------------------

@@ -5,13 +5,12 @@ the next arrays cost a tenth of a decoder's time.
 import ctypes
 import sys
 
-_KEPT_BYTES = 1 << 28
+_LARGE_BYTES, _KEPT_BYTES = 1 << 25, 1 << 28  # the former is the most that every glibc accepts
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
 def keep_freed_memory() -> None:
-    """Up to 256 MiB, for a process that is ours; a C library that knows no such wish goes on as before."""
+    """Of arrays up to 32 MiB, for a process that is ours; a C library that knows no such wish goes on as before."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if mallopt is not None:
-        for parameter in (_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD):
-            mallopt(parameter, _KEPT_BYTES)
+    if mallopt is not None and mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES):
+        mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)

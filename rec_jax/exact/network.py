@@ -89,10 +89,9 @@ class ExactNet:
         return self.xp.where(x < 0, -take(self._elu, self.xp.maximum(-x, 0), self.xp), x)
 
     def add_relu(self, x: Any, y: Any) -> Any:
-        """The positive part of x + y, clipped; under numpy in y's place, which nobody else may hold."""
-        if self.xp is not np:
-            return self.xp.clip(x + y, 0, LIMIT)
-        return np.clip(np.add(x, y, out=y), 0, LIMIT, out=y)
+        """The positive part of x + y, clipped."""
+        total = x + y
+        return np.clip(total, 0, LIMIT, out=total) if self.xp is np else self.xp.clip(total, 0, LIMIT)
 
     def add(self, x: Any, y: Any) -> Any:
         """x + y, clipped; y may be a vector."""

@@ -47,6 +47,12 @@ def test_a_quantised_file_is_told_from_one_of_pixels():
     assert describe.method(header) == "quantised latents, no preset"
 
 
+def test_only_a_lossless_file_has_a_split():
+    lossy, lossless = (container.image_header(IMAGE, kind, 0x11) for kind in (container.LOSSY, container.LOSSLESS))
+    assert describe.method(lossy) == "preset default (coder tree)"
+    assert describe.method(lossless) == "preset default (coder tree), split 1"
+
+
 def test_models(capsys):
     assert cli.main(["models"]) == 0
     lines = dict(line.split(": ", 1) for line in capsys.readouterr().out.splitlines())

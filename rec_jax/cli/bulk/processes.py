@@ -14,6 +14,7 @@ from multiprocessing.connection import wait as wait_for_end
 from rec_jax.cli.bulk.inputs import Item
 from rec_jax.cli.bulk.outcome import Outcome
 from rec_jax.core.blas_threads import one_blas_thread
+from rec_jax.core.freed_memory import keep_freed_memory
 from rec_jax.core.interrupts import held_interrupts, noted_interrupts
 
 Work = Callable[[list[Item]], Iterable[Outcome]]  # on a few files, as each is done
@@ -82,6 +83,7 @@ def _pool(make_work: Callable[[], Work], n_jobs: int) -> Generator[ProcessPoolEx
 def _start(make_work: Callable[[], Work]) -> None:
     """In a new process of the pool."""
     global _own_work
+    keep_freed_memory()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     contextlib.ExitStack().enter_context(one_blas_thread())  # for good
     _own_work = make_work()

@@ -14,7 +14,8 @@ and grows with the difference between a group's KL and ln M, summed over the gro
 expected to be spread over the dims, which both sides must know (a model's channels differ widely, and stay so).
 
 Side information: the outliers, and one K per block, where a block is a whole call of up to `block_size` dims. K is
-one of a few numbers (rates.py), coded around a learned centre or, with nothing learned, by a table that suits any.
+one of a few numbers (rates.py), coded around a learned centre; with nothing learned, by a table that suits any; and of
+a picture's calls, by those before it (picture_counts.py).
 
 Domain: any D of some hundred dims or more; up to 128 dims a call may need more than ln F nats. Cost: O(K (F log F +
 B M)) per block. Approximate: z follows q as B grows. Use it wherever a call has many dims; see docs/tree_coder.md.
