@@ -28,6 +28,7 @@ from rec_jax.data import make_source
 
 _N_ALONE = 10  # pictures that get a process each; more take long and say the same
 _WARM_CALLS = 300
+_START_S = 1.5  # about what a command takes to write its first file
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -44,8 +45,8 @@ def main(argv: list[str] | None = None) -> int:
         source = make_source(dict(kind="tfds", name="cifar10", data_dir=arguments.data_dir), "test")
         with tempfile.TemporaryDirectory() as folder:
             images = write_pictures(source, arguments.n, Path(folder) / "in")
-            good = measure_speed(images, Path(folder), jobs)
-            good = measure_kills(images, Path(folder), jobs, arguments.kills) and good
+            good, whole_s = measure_speed(images, Path(folder), jobs)
+            good = measure_kills(images, Path(folder), jobs, arguments.kills, whole_s) and good
     except (RecError, OSError) as error:
         print(f"bulk: {error}", file=sys.stderr)
         return 1
@@ -63,8 +64,8 @@ def write_pictures(source, n: int, folder: Path) -> dict[str, np.ndarray]:
     return images
 
 
-def measure_speed(images: dict[str, np.ndarray], folder: Path, jobs: list[str]) -> bool:
-    """Prints seconds a picture; whether all came back."""
+def measure_speed(images: dict[str, np.ndarray], folder: Path, jobs: list[str]) -> tuple[bool, float]:
+    """Prints seconds a picture; whether all came back, and the seconds of all by one command."""
     n, some = len(images), list(images)[:_N_ALONE]
     alone = [_timed([["compress", f"in/{name}.png", f"{name}.rec"]], folder) for name in some]
     whole_s, whole_cpu_s = _timed([["compress", "in", "-o", "out", *jobs]], folder)
@@ -79,18 +80,22 @@ def measure_speed(images: dict[str, np.ndarray], folder: Path, jobs: list[str]) 
     print(f"ratio: {ratios[0]} in time, {ratios[1]} in processor time")
     print(f"back: {back_s:.1f} s, {back_s / n:.4f} s a picture ({back_cpu_s / n:.4f} s of processor)")
     print(f"all exact: {exact}; the files of single processes are the same: {same}")
-    return exact and same
+    return exact and same, whole_s
 
 
-def measure_kills(images: dict[str, np.ndarray], folder: Path, jobs: list[str], n_kills: int) -> bool:
-    """Prints how far each run came; whether the files are whole and none was written twice."""
+def measure_kills(images: dict[str, np.ndarray], folder: Path, jobs: list[str], n_kills: int, whole_s: float) -> bool:
+    """Prints how far each run came; whether the files are whole and none was written twice.
+
+    whole_s: what a run takes that nobody kills. The moments are such that all kills together fit into one.
+    """
     words, out, moments = ["compress", "in", "-o", "killed", *jobs], folder / "killed", random.Random(0)
     first_seen: dict[str, tuple[int, int]] = {}
     twice, counts = set(), []
     for _ in range(n_kills):
         with subprocess.Popen(_command(words), cwd=folder, stderr=subprocess.DEVNULL) as process:
             try:
-                process.wait(moments.uniform(0.5, 8.0))
+                process.wait(moments.uniform(0.2, _START_S + whole_s / (n_kills + 1)))
+                break  # all was done before it could be killed
             except subprocess.TimeoutExpired:
                 process.kill()
         time.sleep(0.5)  # the processes that it has started see it
@@ -101,7 +106,7 @@ def measure_kills(images: dict[str, np.ndarray], folder: Path, jobs: list[str], 
     found = sorted(path.relative_to(out).as_posix() for path in out.rglob("*"))
     decoded = rec_jax.load("cifar10").decompress_many([(out / name).read_bytes() for name in found])
     whole = found == [f"{name}.rec" for name in images] and all(map(np.array_equal, decoded, images.values()))
-    print(f"killed {n_kills} times, at {counts} files of {len(images)}; all whole: {whole}; twice: {len(twice)}")
+    print(f"killed {len(counts)} times, at {counts} files of {len(images)}; all whole: {whole}; twice: {len(twice)}")
     return whole and not twice
 
 
