@@ -106,7 +106,8 @@ def measure_kills(images: dict[str, np.ndarray], folder: Path, jobs: list[str], 
     found = sorted(path.relative_to(out).as_posix() for path in out.rglob("*"))
     decoded = rec_jax.load("cifar10").decompress_many([(out / name).read_bytes() for name in found])
     whole = found == [f"{name}.rec" for name in images] and all(map(np.array_equal, decoded, images.values()))
-    print(f"killed {len(counts)} times, at {counts} files of {len(images)}; all whole: {whole}; twice: {len(twice)}")
+    kills = f"{len(counts)} of {n_kills} times on its way"
+    print(f"killed {kills}, at {counts} files of {len(images)}; all whole: {whole}; twice: {len(twice)}")
     return whole and not twice
 
 

@@ -37,13 +37,16 @@ def vmap_cases(quick: bool) -> list[ModelCase]:
 def bench_vmap(_model: str, coder: dict[str, Any], n_dims: int, n_calls: int, n_times: int) -> Row:
     """Seconds after compilation, ratios to encode_batch.
 
-    vmap_extra_s: what vmap outside jit takes above encode_batch; tracing, whatever the coder has to do.
+    vmap_extra_s: what vmap outside jit takes above encode_batch; tracing, whatever the coder has to do.  bare_vmap_s:
+    the same of a compiled function of those arguments that does next to nothing, below which no coder can be.
     """
     made = make_coder(**coder)
     shape = n_calls, n_dims
     p = DiagGaussian(jnp.zeros(shape, jnp.float32), jnp.ones(shape, jnp.float32))
     q = DiagGaussian(jax.random.normal(evaluate_key(0, 0), shape), jnp.full(shape, 0.5, jnp.float32))
     ways = {"batch": made.encode_batch, "vmap": jax.vmap(made.encode), "jit_vmap": jax.jit(jax.vmap(made.encode))}
+    bare = jax.jit(lambda key, q, p: (jax.random.key_data(key), q.loc + p.loc, q.scale * p.scale))
+    ways["bare_vmap"] = jax.vmap(bare)
     seconds = least(ways, n_times, jax.random.split(coder_key(0), n_calls), q, p)
     return {
         **{f"{way}_s": value for way, value in seconds.items()},

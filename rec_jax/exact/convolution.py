@@ -38,14 +38,11 @@ def _convolve_numpy(padded: np.ndarray, w: np.ndarray, finish: Callable) -> np.n
         padded, (batch, height, width, kh, kw * n_in), (*s[:3], s[1], s[3]), writeable=False
     )
     images, rows = max(1, _ROWS_AT_ONCE // (height * width)), max(1, _ROWS_AT_ONCE // width)
-    copied = np.empty((0 if kh == kw == 1 else min(images, batch) * min(rows, height) * width, len(w)), padded.dtype)
     for image in range(0, batch, images):
         for row in range(0, height, rows):
-            part = windows[image : image + images, row : row + rows]
-            sums = out[image : image + images, row : row + rows].reshape(-1, n_out)  # a view: of whole rows or images
-            if len(copied):  # into memory that was there before: new pages cost as much as the copy
-                np.copyto(copied[: len(sums)].reshape(part.shape), part)
-            np.matmul(copied[: len(sums)] if len(copied) else part.reshape(len(sums), -1), w, out=sums)
+            part = out[image : image + images, row : row + rows]
+            sums = part.reshape(-1, n_out)  # a view: of whole rows of one image, or of whole images
+            np.matmul(windows[image : image + images, row : row + rows].reshape(len(sums), -1), w, out=sums)
             finish(sums)
     return out
 

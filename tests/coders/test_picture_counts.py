@@ -29,12 +29,12 @@ CASES = [  # (counts before in the call, of the call before, whether of its laye
 @pytest.mark.parametrize(("in_call", "before", "same_layer", "mean_place", "decay"), CASES)
 def test_a_place_lies_around_the_mean_of_those_before(in_call, before, same_layer, mean_place, decay):
     assert (OFFERED[4], OFFERED[5], OFFERED[8], OFFERED[9]) == (13, 20, 52, 66)
-    table = PictureCounts(before, same_layer).table(np.array(in_call, np.int64), OFFERED)
+    table = PictureCounts(before, same_layer).level_table(np.array(in_call, np.int64), OFFERED)
     np.testing.assert_allclose(np.array(table.frequencies) / 2**24, law(mean_place, decay), rtol=0.03, atol=1e-6)
 
 
 def test_the_integers_are_what_they_were():
     """They are in files; where this fails, so do files of the past."""
-    tables = [PictureCounts(before, same).table(np.array(own, np.int64), OFFERED) for own, before, same, _, _ in CASES]
+    tables = [PictureCounts(b, same).level_table(np.array(own, np.int64), OFFERED) for own, b, same, _, _ in CASES]
     frequencies = np.array([table.frequencies for table in tables], ">i4")
     assert hashlib.sha256(frequencies.tobytes()).hexdigest()[:16] == "32c8a687c8286c9b"

@@ -28,7 +28,7 @@ class PictureCounts:
     before: tuple[int, ...] = ()
     same_layer: bool = False
 
-    def table(self, in_call: np.ndarray, offered: tuple[int, ...]) -> FrequencyTable:
+    def level_table(self, in_call: np.ndarray, offered: tuple[int, ...]) -> FrequencyTable:
         """The table of the next block's place, given the numbers of steps of the blocks before it in its call."""
         if len(in_call):
             return _places(_mean(in_call, offered), _NEXT, len(offered))

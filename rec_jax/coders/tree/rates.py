@@ -27,12 +27,14 @@ def level_table(model: StepCountModel | PictureCounts | None, before: np.ndarray
 
     model None: nothing is known, P(level j) ~ 1 / (j + 2).
     """
-    if model is None:
-        return _universal_table(len(offered))
-    if isinstance(model, PictureCounts):
-        return model.table(before, offered)
-    frequencies = model.table(before, offered[-1]).frequencies
-    return normalise([frequencies[k] for k in offered])
+    match model:
+        case None:
+            return _universal_table(len(offered))
+        case PictureCounts():
+            return model.level_table(before, offered)
+        case StepCountModel():
+            frequencies = model.table(before, offered[-1]).frequencies
+            return normalise([frequencies[k] for k in offered])
 
 
 @functools.lru_cache(maxsize=64)
