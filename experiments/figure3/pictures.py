@@ -1,4 +1,4 @@
-"""Which pictures the figure is of: Kodak's, or with --quick two embedded photographs."""
+"""Which pictures the figure is of: Kodak's, or with --quick the middles of two embedded photographs."""
 
 import dataclasses
 import re
@@ -12,6 +12,8 @@ from rec_jax.data import ImageSource
 from rec_jax.data.embedded import photograph_names, read_photograph
 from rec_jax.data.source import stack_images
 from rec_jax.evaluate.run import source_digest
+
+_QUICK_SIZE = 256, 384  # at most
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Pictures:
 
 
 class _Photographs:
-    """The embedded photographs of the test split, whole."""
+    """The middles of the embedded photographs of the test split: whole ones take half as long again as is quick."""
 
     name = "embedded photographs"
 
@@ -43,7 +45,10 @@ class _Photographs:
         return len(self._names)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        return read_photograph(self._names[index])
+        image = read_photograph(self._names[index])
+        height, width = (min(most, n) for most, n in zip(_QUICK_SIZE, image.shape, strict=False))
+        top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
+        return image[top : top + height, left : left + width]
 
     def label(self, index: int) -> str:
         return self._names[index]
