@@ -16,16 +16,16 @@ def get_config(argument: str = "") -> ConfigDict:
             preset="default",  # of our best coder
             n_samples=24,  # images of a column that are drawn one by one
             irec=dict(kind="beam_search", omega=3.0, epsilon=0.2, n_beams=20, block_size=1000),  # the paper's lossless
-            cifar10=_column(name="cifar10", models="cifar10-small", phases="cifar10"),
+            cifar10=_column(name="cifar10", models="cifar10-rvae", phases="cifar10"),
             imagenet32=_column(
-                name="tiny_imagenet32", split="validation", models="tiny-imagenet32-small", phases="tiny-imagenet32"
+                name="tiny_imagenet32", split="validation", models="tiny-imagenet32-rvae", phases="tiny-imagenet32"
             ),
             kodak=_column(
                 name="kodak",
                 split_train="",
                 n_learned=24,
                 crop=256,
-                models="photos-small,tiny-imagenet32-small",
+                models="photos-rvae,tiny-imagenet32-rvae",
                 phases="photos",
             ),
         )
@@ -55,7 +55,7 @@ def _column(**changes) -> dict:
 
 def _shrink(config: ConfigDict) -> None:
     few = dict(
-        kind="embedded", name="photographs", split="test", split_train="train", models="cifar10-small", phases="cifar10"
+        kind="embedded", name="photographs", split="test", split_train="train", models="cifar10-rvae", phases="cifar10"
     )
     config.cifar10.update(few | dict(patch=32, n_classical=4, n_learned=4))
     config.imagenet32.update(few | dict(patch=32, n_classical=2, n_learned=2))

@@ -3,7 +3,7 @@
 python launch.py --config=configs/tiny_imagenet32_small.py --config.data.data_dir=DIR --workdir=runs/x --mode=train
 
 43 minutes on 2 CPU cores beside other work. First 500 validation images: ELBO 5.043 bits/dim, of which KL 1.817;
-cifar10-small, which it starts from: 5.671, KL 2.081. These by --mode=evaluate with --config.evaluate.n_images=500.
+cifar10-rvae, which it starts from: 5.671, KL 2.081. These by --mode=evaluate with --config.evaluate.n_images=500.
 """
 
 from configs.base import base, choose_coder, with_argument
@@ -14,7 +14,7 @@ def get_config(argument: str = ""):
     config = choose_coder(base(), "tree")
     config.data.update(dict(name="tiny_imagenet32", split_test="validation"))
     config.model.levels = ((2, 2, 32, 16), (4, 2, 48, 16))
-    config.train.update(dict(initial_model="cifar10-small", n_steps=15_000, batch_size=16, learning_rate=1e-3))
+    config.train.update(dict(initial_model="cifar10-rvae", n_steps=15_000, batch_size=16, learning_rate=1e-3))
     config.train.update(dict(warmup_steps=200, schedule="cosine", cosine_steps=15_000, decay_steps=()))
     config.train.update(dict(evaluate_every=5_000, save_every=1_000, log_every=200))
     return with_argument(config, argument)

@@ -1,6 +1,6 @@
 """Bits-back coding (HiLLoC) with a model's weights: its rate in a chain, and what a single image costs.
 
-python -m experiments.bits_back --model=cifar10-small --source=cifar10 --data_dir=DIR --n=100 --out=runs/bits_back.jsonl
+python -m experiments.bits_back --model=cifar10-rvae --source=cifar10 --data_dir=DIR --n=100 --out=runs/bits_back.jsonl
 
 Every message is decoded back to the exact images and the exact start. The start that holds JPEG XL files needs the
 package imagecodecs and is "not run" without it. The ELBO is of the same images, with one posterior sample each.
@@ -95,7 +95,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Bits-back coding of a chain, and of each image alone.")
-    parser.add_argument("--model", default="cifar10-small", help="name of a shipped model, or path")
+    parser.add_argument("--model", default="cifar10-rvae", help="name of a shipped model, or path")
     parser.add_argument("--source", choices=("cifar10", "kodak_crops"), default="cifar10")
     parser.add_argument("--data_dir", default="", help="TFDS root, or a folder of PNGs for kodak_crops")
     parser.add_argument("--n", type=int, help="how many images; default: all")

@@ -17,7 +17,7 @@ def cifar10(data_dir: str, n: int) -> list[Named]:
     with config.unlocked():
         config.data.data_dir = data_dir
     source = make_source(config.data, "test")
-    return [(f"cifar10_{i:04d}", "cifar10-small", np.asarray(source[i])) for i in range(n)]
+    return [(f"cifar10_{i:04d}", "cifar10-rvae", np.asarray(source[i])) for i in range(n)]
 
 
 def kodak_crops(folder: str, n: int) -> list[Named]:
@@ -27,7 +27,7 @@ def kodak_crops(folder: str, n: int) -> list[Named]:
     images = [(path.stem, read_image(str(path))) for path in sorted(Path(folder).glob("*.png"))[:n]]
     crops = [(name, _centre(image)) for name, image in images]
     return [
-        *((name, "photos-small", crop) for name, crop in crops),
+        *((name, "photos-rvae", crop) for name, crop in crops),
         *((f"lossy_{name}", "photos-lossy", crop) for name, crop in crops),
     ]
 
@@ -38,8 +38,8 @@ def embedded(n: int) -> list[Named]:
 
     small, large = (embedded_patches("test", side) for side in (32, _CROP))
     return [
-        *((f"small_{i}", "cifar10-small", np.asarray(small[i])) for i in range(n)),
-        ("large", "photos-small", np.asarray(large[0])),
+        *((f"small_{i}", "cifar10-rvae", np.asarray(small[i])) for i in range(n)),
+        ("large", "photos-rvae", np.asarray(large[0])),
         ("lossy", "photos-lossy", np.asarray(large[0])),
     ]
 

@@ -1,7 +1,7 @@
 """Writes a file for each of many pictures, decodes each in a new process without jax, one by one, and compares.
 
-python -m experiments.round_trip --model=cifar10-small --source=cifar10 --data_dir=DIR --n=200 --out=runs/round_trip
-python -m experiments.round_trip --model=cifar10-small --source=kodak_crops --data_dir=FOLDER --out=runs/kodak
+python -m experiments.round_trip --model=cifar10-rvae --source=cifar10 --data_dir=DIR --n=200 --out=runs/round_trip
+python -m experiments.round_trip --model=cifar10-rvae --source=kodak_crops --data_dir=FOLDER --out=runs/kodak
 python -m experiments.round_trip --workdir=runs/x --source=cifar10 --data_dir=DIR --n=1      # weights of a training run
 
 cifar10: the first N test images of TFDS's cifar10, from its --data_dir.  kodak_crops: central 64x64 crops of the test

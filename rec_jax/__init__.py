@@ -1,6 +1,6 @@
 """Relative entropy coding in JAX: coders, models and a lossless image codec whose files decode.
 
->>> codec = rec_jax.load("cifar10-small")
+>>> codec = rec_jax.load("cifar10-rvae")
 >>> blob = codec.compress(image)  # uint8 [H, W, 3] -> bytes
 >>> codec.decompress(blob)  # the same array, on any machine, by numpy alone
 >>> rec_jax.decode(blob)  # likewise, whatever shipped model wrote it

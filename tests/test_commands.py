@@ -131,8 +131,8 @@ def parse_launch(words, tmp_path):
     text = " ".join(words).replace("--config=...", "--config=FILE").replace("...", "")
     for name, value in {
         "FILE": "configs/cifar10_rvae.py",
-        "=NAME": "=cifar10-small",
-        "=PATH": f"={find_model_path('cifar10-small')}",
+        "=NAME": "=cifar10-rvae",
+        "=PATH": f"={find_model_path('cifar10-rvae')}",
         "SHARED": str(tmp_path),
         "I/N": "1/2",
         "process_id=I": "process_id=0",

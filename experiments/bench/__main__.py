@@ -81,7 +81,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="smallest sizes, seconds in all: does it run?")
     parser.add_argument("--again", action="store_true", help="measure also what was measured before")
     parser.add_argument("--history", action="store_true", help="only show what was measured so far, by commit")
-    parser.add_argument("--model", default="cifar10-small", help="name of a shipped model, or path")
+    parser.add_argument("--model", default="cifar10-rvae", help="name of a shipped model, or path")
     parser.add_argument("--out", type=Path, default=Path("runs/bench"))
     arguments = parser.parse_args(argv)
     arguments.only = split_names(parser, arguments.only, PARTS)

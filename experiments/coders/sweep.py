@@ -61,7 +61,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="the whole path on few small targets")
     parser.add_argument("--render", action="store_true", help="measure nothing, draw what is there")
     parser.add_argument("--only", default=",".join(GROUPS), help="groups of cells, joined by commas; default: all")
-    parser.add_argument("--model", default="cifar10-small", help="name of a shipped model, or path")
+    parser.add_argument("--model", default="cifar10-rvae", help="name of a shipped model, or path")
     parser.add_argument("--data_dir", default="", help="TFDS folder with cifar10; default: the embedded photographs")
     parser.add_argument("--n_images", type=int, help="test images of the real posteriors; default: 24, quick: 2")
     arguments = parser.parse_args(argv)

@@ -63,7 +63,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def latent_model(image: np.ndarray) -> str:
     """The shipped model with latents for a picture's size: they are what this demonstration is of."""
-    return "cifar10-small" if max(image.shape[:2]) <= SMALL else "photos-small"
+    return "cifar10-rvae" if max(image.shape[:2]) <= SMALL else "photos-rvae"
 
 
 def write_files(groups: list[list[Picture]], model: str | None, out: Path) -> None:

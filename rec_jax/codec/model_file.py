@@ -28,6 +28,11 @@ _MAX_BYTES = 2**32
 _TYPES = (np.float16, np.float32, np.int8, np.int16, np.int32)
 _MAX_DEPTH = 16  # of names
 _WEIGHTS = pathlib.Path(__file__).resolve().parent.parent / "weights"
+_FORMER_NAMES = {  # of models that ship under another name now, so that commands of then go on
+    "cifar10-small": "cifar10-rvae",
+    "photos-small": "photos-rvae",
+    "tiny-imagenet32-small": "tiny-imagenet32-rvae",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,10 +96,14 @@ def shipped_model_paths(folder: pathlib.Path = _WEIGHTS) -> dict[str, pathlib.Pa
 
 
 def find_model_path(name_or_path: str, folder: pathlib.Path = _WEIGHTS) -> pathlib.Path:
-    """The file of a shipped model's name or of a path. Raises MissingFile with the names that exist."""
+    """The file of a shipped model's name, today's or a former one, or of a path.
+
+    Raises MissingFile with the names that exist.
+    """
     shipped = shipped_model_paths(folder)
-    if name_or_path in shipped:
-        return shipped[name_or_path]
+    name = _FORMER_NAMES.get(name_or_path, name_or_path)
+    if name in shipped:
+        return shipped[name]
     if os.path.isfile(name_or_path):
         return pathlib.Path(name_or_path)
     names = ", ".join(shipped) or "none"

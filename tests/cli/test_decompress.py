@@ -50,7 +50,7 @@ def test_models_that_do_not_fit(folder, capsys):
     fails(capsys, "decompress", "in.rec", "out.png", "--model", "absent", match="neither a file nor a shipped model")
     (folder / "other.safetensors").write_bytes(b"other")
     fails(capsys, "decompress", "in.rec", "out.png", "--model", "other.safetensors", match="not a model file")
-    fails(capsys, "decompress", "in.rec", "out.png", "--model", "cifar10-small", match="written with model 1234")
+    fails(capsys, "decompress", "in.rec", "out.png", "--model", "cifar10-rvae", match="written with model 1234")
     for name, data, words in (
         ("unknown", rec_file(MODEL_ID ^ 1), "--model PATH"),
         ("custom", rec_file(method=CUSTOM_PRESET << 4), "no preset names"),

@@ -57,7 +57,7 @@ def test_models(capsys):
     assert cli.main(["models"]) == 0
     lines = dict(line.split(": ", 1) for line in capsys.readouterr().out.splitlines())
     assert lines.keys() == set(shipped_models())
-    size_mb = model_file.shipped_model_paths()["cifar10-small"].stat().st_size / 1e6
-    assert lines["cifar10-small"] == f"{size_mb:.1f} MB, id {open_package('cifar10-small').model_id:04x}"
+    size_mb = model_file.shipped_model_paths()["cifar10-rvae"].stat().st_size / 1e6
+    assert lines["cifar10-rvae"] == f"{size_mb:.1f} MB, id {open_package('cifar10-rvae').model_id:04x}"
     assert lines["photos-lossy"].endswith(", default for --lossy")
     assert lines["photos-hyperprior"].endswith(", lossy")

@@ -103,10 +103,10 @@ def test_a_command_keeps_its_programs_beside_no_cache_of_jax(tmp_path, monkeypat
     monkeypatch.setenv("REC_JAX_CACHE_DIR", str(tmp_path))
     try:
         jax.config.update("jax_compilation_cache_dir", None)
-        assert open_codec("cifar10-small", "fast").programs._folder == tmp_path / "programs"
+        assert open_codec("cifar10-rvae", "fast").programs._folder == tmp_path / "programs"
         assert jax.config.jax_compilation_cache_dir is None
         monkeypatch.setattr("rec_jax.core.kept_programs.can_be_kept", lambda static: False)
-        assert open_codec("cifar10-small", "fast").programs is None
+        assert open_codec("cifar10-rvae", "fast").programs is None
         assert jax.config.jax_compilation_cache_dir == str(tmp_path)
     finally:
         for name, value in before.items():

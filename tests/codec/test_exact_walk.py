@@ -28,7 +28,7 @@ from rec_jax.models.exact_params import exact_params
 from rec_jax.models.likelihoods.base import PixelParams
 
 GOLDEN = json.loads(Path(__file__).with_name("golden.json").read_text())
-FILES = ["tiny/colour", "tiny/grey 16", "cifar10-small/default", "photos-small/irec"]
+FILES = ["tiny/colour", "tiny/grey 16", "cifar10-rvae/default", "photos-rvae/irec"]
 
 
 class _File(NamedTuple):

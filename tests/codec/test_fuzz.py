@@ -171,7 +171,7 @@ def test_a_forged_embedded_file_of_a_huge_picture_takes_no_memory(method):
 @pytest.fixture(scope="module")
 def shipped():
     """(codec, golden file, its image) of a shipped model."""
-    blob = base64.b64decode(json.loads(GOLDEN.read_text())["cifar10-small/fast"]["file"])
+    blob = base64.b64decode(json.loads(GOLDEN.read_text())["cifar10-rvae/fast"]["file"])
     codec = codec_of(container.unpack(blob)[0])
     return codec, blob, codec.decompress(blob)
 

@@ -155,7 +155,7 @@ def in_a_new_process(program: str, stdin: str) -> list[str]:
 
 
 def test_every_kind_of_file_decodes_without_jax():
-    names = ["tiny/colour", "tiny/grey 16", "tiny/18 tiles", *EMBEDDED_FILES, "cifar10-small/fast", "photos-small/irec"]
+    names = ["tiny/colour", "tiny/grey 16", "tiny/18 tiles", *EMBEDDED_FILES, "cifar10-rvae/fast", "photos-rvae/irec"]
     files = {name: base64.b64encode(FILES[name][0]).decode() for name in names}
     printed = in_a_new_process(WITHOUT_JAX, json.dumps(files))
     assert printed == [*(FILES[name][1] for name in names), "no encoder"]

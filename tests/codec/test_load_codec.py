@@ -18,7 +18,7 @@ from rec_jax.exact.quantise import check_conv
 from rec_jax.models.base import LossyModel
 from rec_jax.models.exact_params import check_stored, float_params, quantise_params, trainable_params
 
-SHIPPED = "cifar10-small"
+SHIPPED = "cifar10-rvae"
 MEMORY_BYTES = 2**25  # of opening a hostile file
 
 

@@ -164,6 +164,13 @@ def test_one_metadata_entry_and_readable_names(tmp_path):
         assert json.loads(file.metadata()["rec_jax"])["config"]["model"]["levels"][0] == [2, 24, 160, 32]
 
 
+@pytest.mark.parametrize("column", ["cifar10", "photos", "tiny-imagenet32"])
+def test_former_names_open_the_same_models(column):
+    path = model_file.find_model_path(f"{column}-small")
+    assert path == model_file.find_model_path(f"{column}-rvae") and path.is_file()
+    assert f"{column}-small" not in model_file.shipped_model_paths()
+
+
 def test_shipped_models_by_name_path_and_id(tmp_path):
     assert model_file.shipped_model_paths(tmp_path) == {}
     with pytest.raises(MissingFile, match="those are: none"):

@@ -135,7 +135,7 @@ def test_main_writes_rows_resumes_and_reports_what_failed(tmp_path, monkeypatch,
 
 
 def test_the_parts_measure_what_they_say():
-    small, large = network_cases("absent", quick=True), bench.part_cases("sizes", "cifar10-small", quick=False)
+    small, large = network_cases("absent", quick=True), bench.part_cases("sizes", "cifar10-rvae", quick=False)
     assert len({case.title for case in (*small, *large)}) == len(small) + len(large)
     assert large[0].key() != large[1].key() and large[0].key() == large[0].key()
     assert photograph_of_size(512, 768).shape == (512, 768, 3)

@@ -9,7 +9,7 @@ import pytest
 from experiments.portability import Place, decode_at, places
 
 GOLDEN = Path(__file__).parents[1] / "codec" / "golden.json"
-NAMES = ("cifar10-small/default", "photos-small/fast", "tiny-imagenet32-small/irec", "photos", "photos-lossy/default")
+NAMES = ("cifar10-rvae/default", "photos-rvae/fast", "tiny-imagenet32-rvae/irec", "photos", "photos-lossy/default")
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ POISSON = dict(kind="poisson", expected_kl_nats=3.0)
 
 @pytest.fixture(scope="module")
 def posteriors():
-    return posterior_targets("cifar10-small", data_dir="", n_images=2)
+    return posterior_targets("cifar10-rvae", data_dir="", n_images=2)
 
 
 def cell(setting="poisson", options=POISSON, targets=ONE_DIM["one_dim_3"], group="few"):
@@ -113,7 +113,7 @@ def test_options_and_code_are_part_of_what_a_row_is_of(tmp_path, monkeypatch):
 
 def test_other_pixels_are_other_targets(monkeypatch, posteriors):
     key = posteriors.key()
-    assert posteriors.key() == key != posterior_targets("cifar10-small", data_dir="", n_images=3).key()
+    assert posteriors.key() == key != posterior_targets("cifar10-rvae", data_dir="", n_images=3).key()
     images = _images(posteriors, "test", 2)
     changed = [images[0], images[1] ^ 1]
     monkeypatch.setattr("experiments.coders.posteriors._images", lambda *_: changed)

@@ -25,7 +25,7 @@ def test_columns_know_whether_they_are_what_the_heading_says(tmp_path):
     assert dataclasses.replace(cifar10, options=dict(cifar10.options) | dict(split="train")).stand_in
     for i in range(1, 25):
         Image.new("RGB", (512, 768) if i % 5 == 4 else (768, 512)).save(tmp_path / f"kodim{i:02d}.png")
-    assert kodak.stand_in == "" and len(kodak.classical_images()) == 24 and kodak.models[0] == "photos-small"
+    assert kodak.stand_in == "" and len(kodak.classical_images()) == 24 and kodak.models[0] == "photos-rvae"
     Image.fromarray(PIXELS).save(tmp_path / "kodim24.png")
     assert dataclasses.replace(kodak).stand_in == "stand-in, not Kodak"
     Image.new("RGB", (768, 512)).save(tmp_path / "kodim24.png")

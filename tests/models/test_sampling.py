@@ -71,7 +71,7 @@ def test_phases_see_what_was_drawn_before(monkeypatch):
 
 
 def test_an_evaluator_draws_samples_and_what_the_latents_carry_of_a_picture():
-    package = open_package("cifar10-small")
+    package = open_package("cifar10-rvae")
     images = embedded_patches("test", 32).array()[:12]
     sheets = dict(picture_evaluator(package.model, images, seed=0)(100, package.float_params))
     assert set(sheets) == {"samples", "reconstructions"}

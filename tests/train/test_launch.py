@@ -120,8 +120,8 @@ def test_a_run_starts_from_a_model_and_resumes_without_it(config, tmp_path):
 
 
 def test_a_run_that_starts_from_another_network_is_refused(config, tmp_path):
-    config.train.initial_model = "cifar10-small"
-    with pytest.raises(ConfigError, match="'cifar10-small' is a model of .*, the config's model section is ") as error:
+    config.train.initial_model = "cifar10-rvae"
+    with pytest.raises(ConfigError, match="'cifar10-rvae' is a model of .*, the config's model section is ") as error:
         launch.train(config, tmp_path)
     assert "\n" not in str(error.value)
 

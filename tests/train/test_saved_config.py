@@ -43,8 +43,8 @@ def test_a_workdir_older_than_fine_tuning_resumes(tmp_path):
         del older.train.initial_model
     write_config(tmp_path, older)
     check_same_run(tmp_path, tiny_config())
-    with pytest.raises(ConfigError, match="train.initial_model=, now it is cifar10-small"):
-        check_same_run(tmp_path, tiny_config(initial_model="cifar10-small"))
+    with pytest.raises(ConfigError, match="train.initial_model=, now it is cifar10-rvae"):
+        check_same_run(tmp_path, tiny_config(initial_model="cifar10-rvae"))
 
 
 @pytest.mark.parametrize("overrides", [{"coder.omgea": 1.0}, {"train.n_steps": "many"}, {"nothing.there": 1}])
