@@ -55,6 +55,8 @@ def base() -> ConfigDict:
             clip_norm=100.0,  # of the gradient of the loss in nats per dimension; inf: never
             compute_dtype="auto",
             unroll="auto",
+            steps_per_call=0,  # 0: 1 on the CPU, 10 elsewhere; fewer where something is due
+            images_on_device="auto",  # True: training images lie on every device; "auto": up to 4 GiB, not on the CPU
             log_every=100,
             evaluate_every=5_000,
             evaluate_images=1_000,

@@ -202,9 +202,9 @@ class Checkpoints:
             os.rename(source, target)
         self._manager.reload()
 
-    def preempted(self, step: int) -> bool:
-        """Whether the processes of a run have agreed to end after this step, because one of them got a SIGTERM."""
-        return self._manager.reached_preemption(step)
+    def preempted(self, n_calls: int) -> bool:
+        """Whether the processes of a run have agreed to end after so many calls, because one of them got a SIGTERM."""
+        return self._manager.reached_preemption(n_calls)
 
 
 def restore_params(workdir: str | Path, ema: bool = True) -> Any:

@@ -78,6 +78,8 @@ _RULES = {
     "train.flip": _one_of(True, False),
     "train.compute_dtype": _one_of("auto", "float32", "bfloat16"),
     "train.unroll": _one_of("auto", "true", "false", True, False),
+    "train.steps_per_call": _whole(0),
+    "train.images_on_device": _one_of("auto", "true", "false", True, False),
     "train.log_every": _whole(1),
     "train.evaluate_every": _whole(0),
     "train.evaluate_images": _whole(0),

@@ -1,4 +1,4 @@
-"""The training loop: build, restore, then steps with three periodic calls (log, evaluate, save).
+"""The training loop: build, restore, then calls of steps, and between them three periodic ones (log, evaluate, save).
 
 A run killed at any moment continues from its last checkpoint bit for bit as if it had not been killed: batches and
 keys are functions of (config.seed, step), everything else is in the checkpoint. That holds on the CPU; on a GPU it
@@ -31,12 +31,13 @@ from rec_jax.train.announce import announce
 from rec_jax.train.checkpoint import Checkpoints
 from rec_jax.train.checks import check_images, check_values
 from rec_jax.train.distortion import check_sides
+from rec_jax.train.feed import call_ends, make_feed
 from rec_jax.train.objective import make_objective
 from rec_jax.train.optimizers import Schedule, in_coordinates_of, learning_rate_schedule, make_optimizer
 from rec_jax.train.periodic import Evaluator, PeriodicCalls
 from rec_jax.train.saved_config import check_same_run, write_config
 from rec_jax.train.state import TrainState, create_state
-from rec_jax.train.step import compile_step, make_step
+from rec_jax.train.step import compile_steps, make_step
 from rec_jax.train.stop import StopRequests
 
 _INIT_IMAGES = 128  # that scale the initial parameters, in every process
@@ -66,27 +67,36 @@ def train(
     if isinstance(model, CurveModel):
         check_sides(model.distortion, *source_train.shape[1:3])
     mesh = parallel.make_mesh(settings.batch_size)
+    feed = make_feed(settings, mesh, source_train)
 
-    def batch(step: int) -> jax.Array:  # step counts from 0
-        indices = batch_indices(config.seed, step, settings.batch_size, len(source_train))
-        return parallel.make_batch(mesh, source_train, indices)
+    def batches(done: int, end: int) -> tuple[jax.Array, jax.Array | None]:  # of the steps done + 1 ... end
+        sizes = settings.batch_size, len(source_train)
+        return feed(np.stack([batch_indices(config.seed, number, *sizes) for number in range(done, end)]))
 
     position = {"seed": config.seed, "batch_size": settings.batch_size, "n_images": len(source_train)}
     with Checkpoints(workdir, settings.keep_checkpoints, position) as checkpoints:
         announce(config, workdir, source_train, checkpoints.latest_step())
         state = _restore_or_create(config, workdir, checkpoints, model, mesh, source_train, initial_params)
-        done = int(state.step)
-        if done < settings.n_steps:
-            step = _compiled_step(config, model, net, mesh, state, batch(done))
+        done, compiled = int(state.step), {}
+
+        def steps_of(fed: tuple[jax.Array, jax.Array | None]) -> jax.stages.Compiled:
+            n_steps = len(fed[0])
+            if n_steps not in compiled:
+                compiled[n_steps] = _compiled_steps(config, model, net, mesh, state, fed)
+            return compiled[n_steps]
+
+        if done < settings.n_steps:  # while a signal still ends the process at once
+            steps_of(batches(done, next(call_ends(done, settings))))
         else:
             logging.info("%s is already at step %d of %d", workdir, done, settings.n_steps)
         stop = StopRequests(checkpoints.preempted if jax.process_count() > 1 else None)
         schedule = _schedule(settings)
         with stop, PeriodicCalls(settings, workdir, done, checkpoints, schedule, mesh, evaluators, stop) as periodic:
             periodic.catch_up(done, state)
-            for number in range(done + 1, settings.n_steps + 1):
-                state, _ = step(state, batch(number - 1))
-                state = periodic.after_step(number, state)
+            for end in call_ends(done, settings):
+                fed = batches(done, end)
+                state, _ = steps_of(fed)(state, *fed)
+                state, done = periodic.after_call(end, state), end
     return state
 
 
@@ -129,18 +139,18 @@ def _compiled_start(config: ConfigDict, model: AnyModel, mesh: Mesh) -> Callable
     return jax.jit(create, out_shardings=parallel.replicated(mesh), compiler_options=options)
 
 
-def _compiled_step(
+def _compiled_steps(
     config: ConfigDict,
     model: AnyModel,
     net: FloatNet,
     mesh: Mesh,
     state: TrainState,
-    batch: jax.Array,
+    fed: tuple[jax.Array, jax.Array | None],
 ) -> jax.stages.Compiled:
     settings = config.train
     objective, optimizer = make_objective(model, net, settings), _optimizer(settings, model)
     pure = make_step(objective, optimizer, settings.ema_decay, settings.flip)
-    return compile_step(pure, config.seed, mesh).lower(state, batch).compile()
+    return compile_steps(pure, config.seed, mesh).lower(state, *fed).compile()
 
 
 def _optimizer(settings: ConfigDict, model: AnyModel) -> optax.GradientTransformation:

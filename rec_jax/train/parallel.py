@@ -55,20 +55,30 @@ def replicated(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec())
 
 
-def batch_sharding(mesh: Mesh) -> NamedSharding:
-    """The leading axis cut in equal parts over the devices."""
-    return NamedSharding(mesh, PartitionSpec("data"))
+def batches_sharding(mesh: Mesh) -> NamedSharding:
+    """Batches [k, B, ...]: each cut in equal parts over the devices."""
+    return NamedSharding(mesh, PartitionSpec(None, "data"))
 
 
-def make_batch(mesh: Mesh, images: np.ndarray, indices: np.ndarray) -> jax.Array:
-    """images[indices] as one sharded uint8 [B, H, W, 3]; a process reads only the rows of its own devices."""
-    shape = (len(indices), *images.shape[1:])
+def cut_over(mesh: Mesh, images: np.ndarray, indices: np.ndarray) -> jax.Array:
+    """images[indices], indices [k, B], as batches over the mesh; a process reads only the rows of its own devices."""
+    shape = (*indices.shape, *images.shape[1:])
 
     def part(place: tuple[slice, ...] | None) -> np.ndarray:
         assert place is not None, "every device of this process holds rows"
-        return images[indices[place[0]]]
+        return images[indices[:, place[1]]]
 
-    return jax.make_array_from_callback(shape, batch_sharding(mesh), part)
+    return jax.make_array_from_callback(shape, batches_sharding(mesh), part)
+
+
+def on_every_device(mesh: Mesh, array: np.ndarray) -> jax.Array:
+    """The same array on every device, from the memory of each process."""
+
+    def whole(place: tuple[slice, ...] | None) -> np.ndarray:
+        del place
+        return array
+
+    return jax.make_array_from_callback(array.shape, replicated(mesh), whole)
 
 
 def local_copy(tree: Any) -> Any:

@@ -24,7 +24,7 @@ Evaluator = Callable[[int, Any], Iterable[tuple[str, float | np.ndarray]]]
 
 
 class PeriodicCalls:
-    """Decides after every step what is due; a context that owns the run's writers.
+    """Decides after every call of steps what is due; a context that owns the run's writers.
 
     settings: the config's train section.  start: the restored step.  stop: tells when the run shall end.
     """
@@ -64,8 +64,10 @@ class PeriodicCalls:
             if self._stop.asked:
                 raise Stopped(self._stop.asked, step)
 
-    def after_step(self, step: int, state: TrainState) -> TrainState:
-        """Logs, evaluates and saves, in this order: when a checkpoint is on the disk, so are the rows up to it.
+    def after_call(self, step: int, state: TrainState) -> TrainState:
+        """Logs, evaluates and saves after a call that ended with this step, in this order.
+
+        So when a checkpoint is on the disk, the rows up to it are as well.
 
         Raises:
           Stopped: if the run shall end; the step is saved.
@@ -76,7 +78,7 @@ class PeriodicCalls:
             _due(step, settings.n_steps, every)
             for every in (settings.log_every, settings.evaluate_every, settings.save_every)
         )
-        stopped = self._stop.reached(step)
+        stopped = self._stop.after_call()
         if log or evaluate or save or stopped:
             self._check_finite(state)
         if log:

@@ -20,13 +20,14 @@ _FREE_FIELDS = (
     "data.split_test",
     "data.patch_test",
     "train.n_steps",
+    "train.images_on_device",
     "train.log_every",
     "train.evaluate_every",
     "train.evaluate_images",
     "train.save_every",
     "train.keep_checkpoints",
 )
-_ABSENT = {"train.initial_model": ""}  # what a field means that workdirs older than it lack
+_ABSENT = {"train.initial_model": "", "train.steps_per_call": 0}  # what a field means that workdirs older than it lack
 
 
 def write_config(workdir: str | Path, config: ConfigDict) -> None:

@@ -1,4 +1,4 @@
-"""One training step: a pure (state, batch, key) -> (state, metrics), and its compiled form."""
+"""One training step: a pure (state, batch, key) -> (state, metrics), and calls of several steps, compiled."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ from rec_jax.core import prng
 from rec_jax.core.compilation import training_compiler_options
 from rec_jax.train.losses import Objective
 from rec_jax.train.metrics import Totals, merge
-from rec_jax.train.parallel import batch_sharding, replicated
+from rec_jax.train.parallel import batches_sharding, replicated
 from rec_jax.train.state import TrainState
 
 _FLIP = 1 << 20  # the number of a key that no layer has
@@ -59,19 +59,28 @@ def make_step(
     return step
 
 
-def compile_step(step: Step, seed: int, mesh: Mesh) -> jax.stages.Wrapped:
-    """(state, batch) -> (state, metrics): jitted, state donated and replicated, batch sharded over the mesh.
+def compile_steps(step: Step, seed: int, mesh: Mesh) -> jax.stages.Wrapped:
+    """(state, batches, images) -> (state, metrics of the last step): jitted, a step for each of the k batches.
 
-    The key is a function of the seed and state.step; the random bits do not depend on the sharding.
+    batches [k, B, H, W, 3] are pictures, with images None; or [k, B] are places in images [N, H, W, 3], which lie on
+    every device. The state is donated and replicated, a batch sharded over the mesh. A step's key is a function of the
+    seed and its number; the random bits do not depend on the sharding.
     """
 
-    def keyed_step(state, batch):
-        return step(state, batch, prng.train_key(seed, state.step))
+    def steps(state, batches, images):
+        def one(state, batch):
+            pictures = batch if images is None else images.at[batch].get(mode="promise_in_bounds")
+            return step(state, pictures, prng.train_key(seed, state.step))
+
+        if len(batches) == 1:  # no loop: the CPU's convolution gradients are slow in one (jax #12868)
+            return one(state, batches[0])
+        state, metrics = jax.lax.scan(one, state, batches)
+        return state, jax.tree.map(lambda values: values[-1], metrics)
 
     whole = replicated(mesh)
     return jax.jit(
-        keyed_step,
-        in_shardings=(whole, batch_sharding(mesh)),
+        steps,
+        in_shardings=(whole, batches_sharding(mesh), whole),
         out_shardings=(whole, whole),
         donate_argnums=0,
         compiler_options=training_compiler_options(),

@@ -29,12 +29,13 @@ class Stopped(BaseException):
 class StopRequests:
     """Whether the run shall end; a context that takes the signals while steps are done.
 
-    preempted: for a run of several processes, which must all save the same step: step -> whether they have agreed to
-      end there (JAX tells the others of a SIGTERM).  Signals then stay as they were.
+    preempted: for a run of several processes, which must all save the same step: how often it was asked -> whether they
+      have agreed to end there (JAX tells the others of a SIGTERM).  Signals then stay as they were.
     """
 
     def __init__(self, preempted: Callable[[int], bool] | None = None):
         self._preempted, self._number, self._at_once, self._before = preempted, None, False, {}
+        self._n_asked = 0
 
     def __enter__(self):
         if self._preempted is None and threading.current_thread() is threading.main_thread():
@@ -45,9 +46,13 @@ class StopRequests:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def reached(self, step: int) -> int | None:
-        """The signal for which the run shall end after this step, None if it goes on."""
-        if self._preempted is not None and self._preempted(step):
+    def after_call(self) -> int | None:
+        """The signal for which the run shall end after the call that was done, None if it goes on.
+
+        JAX agrees on the next number but one, so it counts calls: of steps it could agree on one within a call.
+        """
+        self._n_asked += 1
+        if self._preempted is not None and self._preempted(self._n_asked):
             return signal.SIGTERM
         return self._number
 

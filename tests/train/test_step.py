@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,9 +12,9 @@ from rec_jax.models.float_net import FloatNet
 from rec_jax.train.metrics import Totals, merge, no_totals, summarise
 from rec_jax.train.objective import make_objective
 from rec_jax.train.optimizers import learning_rate_schedule, make_optimizer
-from rec_jax.train.parallel import make_batch, make_mesh, replicated
+from rec_jax.train.parallel import cut_over, make_mesh, on_every_device, replicated
 from rec_jax.train.state import create_state
-from rec_jax.train.step import compile_step, ema_update, make_step
+from rec_jax.train.step import compile_steps, ema_update, make_step
 from tests.train.tiny import tiny_config, tiny_images
 
 IMAGES = tiny_images()
@@ -20,7 +22,7 @@ IMAGES = tiny_images()
 
 @pytest.fixture(scope="module")
 def compiled():
-    """(a new state, the compiled step), exactly as the loop builds them for tiny_config()."""
+    """(a new state, the compiled steps), exactly as the loop builds them for tiny_config()."""
     settings = tiny_config().train
     schedule = learning_rate_schedule(
         settings.learning_rate, settings.warmup_steps, "piecewise", 12, settings.decay_steps, settings.decay_factor
@@ -35,11 +37,12 @@ def compiled():
     )
     objective = make_objective(model, FloatNet(unroll=True), settings)
     step = make_step(objective, optimizer, settings.ema_decay)
-    return lambda: create(prng.init_key(0), IMAGES), compile_step(step, 0, mesh)
+    steps = compile_steps(step, 0, mesh)
+    return lambda: create(prng.init_key(0), IMAGES), lambda state, batch: steps(state, batch, None), steps
 
 
-def batch(first):
-    return make_batch(make_mesh(8), IMAGES, np.arange(first, first + 8))
+def batch(*firsts):
+    return cut_over(make_mesh(8), IMAGES, np.stack([np.arange(first, first + 8) for first in firsts]))
 
 
 def equal(one, other):
@@ -47,7 +50,7 @@ def equal(one, other):
 
 
 def test_the_step_is_a_function_of_state_and_batch(compiled):
-    create, step = compiled
+    create, step, _ = compiled
     first, metrics = step(create(), batch(0))
     again, _ = step(create(), batch(0))
     other, _ = step(create(), batch(8))
@@ -57,7 +60,7 @@ def test_the_step_is_a_function_of_state_and_batch(compiled):
 
 
 def test_another_step_draws_other_samples(compiled):
-    create, step = compiled
+    create, step, _ = compiled
     one, _ = step(create(), batch(0))
     late = create()
     late = late._replace(step=late.step + 7)
@@ -66,15 +69,30 @@ def test_another_step_draws_other_samples(compiled):
 
 
 def test_the_step_is_compiled_once(compiled):
-    create, step = compiled
+    create, step, steps = compiled
+    state, _ = step(create(), batch(0))
+    size = steps._cache_size()
+    for first in (8, 4):
+        state, _ = step(state, batch(first))
+    assert steps._cache_size() == size
+
+
+def test_several_steps_a_call_and_images_on_the_device(compiled):
+    create, step, steps = compiled
     state = create()
     for first in (0, 8, 4):
-        state, _ = step(state, batch(first))
-    assert step._cache_size() == 1
+        state, metrics = step(state, batch(first))
+    at_once, last = step(create(), batch(0, 8, 4))
+    close = functools.partial(jax.tree.map, functools.partial(np.testing.assert_allclose, rtol=2e-3, atol=1e-4))
+    close(at_once, state)
+    close(last, metrics)
+    places = np.stack([np.arange(first, first + 8, dtype=np.int32) for first in (0, 8, 4)])
+    kept = on_every_device(make_mesh(8), IMAGES)
+    assert equal(steps(create(), cut_over(make_mesh(8), np.arange(20, dtype=np.int32), places), kept)[0], at_once)
 
 
 def test_training_lowers_the_loss_and_ema_follows(compiled):
-    create, step = compiled
+    create, step, _ = compiled
     state = create()
     losses = []
     for _ in range(30):

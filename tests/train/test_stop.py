@@ -71,9 +71,9 @@ def test_a_second_ctrl_c_does_not_wait():
 
 def test_processes_end_when_they_have_agreed():
     before = signal.getsignal(signal.SIGTERM)
-    with StopRequests(preempted=lambda step: step == 7) as stop:
+    with StopRequests(preempted=lambda n_calls: n_calls == 2) as stop:
         assert signal.getsignal(signal.SIGTERM) is before
-        assert stop.reached(6) is None and stop.reached(7) == signal.SIGTERM
+        assert stop.after_call() is None and stop.after_call() == signal.SIGTERM
 
 
 def test_sigterm_outside_of_steps_says_so():
