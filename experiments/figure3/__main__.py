@@ -70,7 +70,7 @@ def draw(plan, methods, workdir: Path, readme: Path | None, quiet: bool = False)
     from experiments.figure3.results import make_figure
     from experiments.figure3.samples import write_samples
     from experiments.figure3.tables import readme_section, summary_table
-    from experiments.readme import write_section
+    from experiments.readme import write_results
 
     figure = make_figure(plan, workdir)
     write_bytes_atomic(workdir / "figure3.json", (json.dumps(figure, indent=1, allow_nan=False) + "\n").encode())
@@ -78,7 +78,8 @@ def draw(plan, methods, workdir: Path, readme: Path | None, quiet: bool = False)
     if quiet:
         return
     if readme:
-        write_section(readme, "figure3", readme_section(figure))
+        short, whole = (readme_section(figure, against) for against in (False, True))
+        write_results(readme, "figure3", short, whole)
     samples = write_samples(figure, plan, methods, workdir)
     write_bytes_atomic(workdir / "figure3.html", to_html(figure, samples).encode())
     print(summary_table(figure))
@@ -112,7 +113,11 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="two embedded photographs and short ladders")
     parser.add_argument("--render", action="store_true", help="only draw what has been measured")
     parser.add_argument(
-        "--readme", type=Path, nargs="?", const=Path("README.md"), help="write the result between the README's markers"
+        "--readme",
+        type=Path,
+        nargs="?",
+        const=Path("README.md"),
+        help="write it into README.md and docs/RESULTS.md",
     )
     return parser.parse_args(argv)
 

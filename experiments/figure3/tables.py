@@ -62,18 +62,18 @@ def source_lines(figure: dict[str, Any]) -> Lines:
     return lines
 
 
-def readme_section(figure: dict[str, Any]) -> str:
-    """For the README: the numbers, ours against its ideal points and every other, and the command."""
-    return "\n\n".join(_readme_parts(figure))
+def readme_section(figure: dict[str, Any], against: bool) -> str:
+    """For the README: the numbers and the command; against: with ours against its ideal points and every other."""
+    return "\n\n".join(_readme_parts(figure, against))
 
 
-def _readme_parts(figure: dict[str, Any]) -> Iterator[str]:
+def _readme_parts(figure: dict[str, Any], against: bool) -> Iterator[str]:
     note = f" (**{figure['stand_in']}**)" if figure["stand_in"] else ""
     n = len(figure["pictures"])
     yield f"{figure['data']}{note}, real files: means over {n} pictures at a constant setting, ± one standard error:"
     yield summary_table(figure)
     lines = _against_lines(figure)
-    if len(lines) > 1:
+    if against and len(lines) > 1:
         yield "BD-rate (pchip): by how much files of the first are larger than those of the second, at equal quality:"
         yield plain_table(lines)
     if figure["not_run"]:

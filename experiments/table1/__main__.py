@@ -124,7 +124,11 @@ def _parse(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--quick", action="store_true", help="the whole path on a few embedded photographs")
     parser.add_argument("--render", action="store_true", help="only draw what has been measured")
     parser.add_argument(
-        "--readme", type=Path, nargs="?", const=ROOT / "README.md", help="write the table between the README's markers"
+        "--readme",
+        type=Path,
+        nargs="?",
+        const=ROOT / "README.md",
+        help="write it into README.md and docs/RESULTS.md",
     )
     arguments, words = parser.parse_known_args(argv)
     if stranger := next((word for word in words if not word.startswith("--config")), None):

@@ -191,12 +191,20 @@ def test_a_damaged_plan_is_told_in_one_line(tmp_path, capsys):
 
 def test_the_readme_gets_the_numbers(measured, monkeypatch, tmp_path):
     begin, end = markers("figure3")
-    path = tmp_path / "README.md"
-    path.write_text(f"before\n{begin}\noutdated\n{end}\nafter\n")
-    assert run(monkeypatch, measured, [QuantiserWithIdeal()], "--render", f"--readme={path}") == 0
-    text = path.read_text()
-    assert text.startswith("before\n") and text.endswith("after\n") and "outdated" not in text
-    assert "25.0 ± 0.0 % | 25.0 ± 0.0 %" in text and "absent: not run" in text
+    readme, results = tmp_path / "README.md", tmp_path / "docs" / "RESULTS.md"
+    results.parent.mkdir()
+    for path in (readme, results):
+        path.write_text(f"before\n{begin}\noutdated\n{end}\nafter\n")
+    assert run(monkeypatch, measured, [QuantiserWithIdeal()], "--render", f"--readme={readme}") == 0
+    for path in (readme, results):
+        text = path.read_text()
+        assert text.startswith("before\n") and text.endswith("after\n") and "outdated" not in text
+        assert "absent: not run" in text
+        assert ("25.0 ± 0.0 % | 25.0 ± 0.0 %" in text) == (path == results)
+    before = readme.read_text()
+    results.write_text("no markers")
+    assert run(monkeypatch, measured, [QuantiserWithIdeal()], "--render", f"--readme={readme}") == 1
+    assert readme.read_text() == before
 
 
 def test_published_curves_have_sources_and_the_published_bd_rates():
