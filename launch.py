@@ -90,7 +90,8 @@ def export(config: ConfigDict, workdir: Path, path: Path) -> None:
 
     params, data = restore_params(workdir), config.data
     config = choose_coder(ConfigDict(config.to_dict()), "tree")
-    config.model = read_config(workdir).model
+    trained = read_config(workdir)
+    config.model, config.train = trained.model, trained.train
     config.data.data_dir = ""  # a path of this machine is nothing that a model should carry
     config.train.initial_model = Path(config.train.initial_model).name
     package = package_of_params(make_model(config.model), params, configured_coder(config.coder)[0])

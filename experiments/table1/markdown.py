@@ -5,6 +5,7 @@ from typing import Any
 
 from experiments.table1.checks import subject
 from experiments.table1.coder_losses import CHAINS
+from experiments.table1.trainings import training_lines
 from rec_jax.core.estimates import Estimate
 
 STAND_IN_MARK = "ˢ"
@@ -22,6 +23,8 @@ TILES_NOTE = (
 def to_markdown(table: dict[str, Any]) -> str:
     """table1.md."""
     parts = [f"# {table['table']}", main_table(table), legend(table)]
+    if table["trainings"]:
+        parts += ["## How long the models learned", plain_table(training_lines(table))]
     if table["coder_losses"]:
         parts += ["## What our coders lose", plain_table(loss_lines(table)), TILES_NOTE]
     if table["bits_back"]:

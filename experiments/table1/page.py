@@ -18,6 +18,7 @@ from experiments.table1.markdown import (
     source_lines,
 )
 from experiments.table1.run import sample_path
+from experiments.table1.trainings import training_lines
 
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; color: #22262e; max-width: 1180px; margin: 2em auto; padding: 0 1em }
@@ -70,6 +71,7 @@ def _warnings(table: dict[str, Any]) -> Iterator[str]:
 def _sections(table: dict[str, Any]) -> Iterator[str]:
     """The lists below the table that have entries."""
     for name, title, lines in (
+        ("trainings", "How long the models learned", training_lines(table)),
         ("coder_losses", "What our coders lose", loss_lines(table)),
         ("bits_back", "Bits-back in detail", bits_back_lines(table)),
         ("checks", "Checks", check_lines(table)),

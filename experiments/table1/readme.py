@@ -5,10 +5,13 @@ from typing import Any
 
 from experiments.readme import write_results
 from experiments.table1.markdown import legend, loss_lines, main_table, plain_table
+from experiments.table1.trainings import training_lines
 
 
 def write_readme(path: Path, table: dict[str, Any]) -> None:
     """Replaces what stands between the markers of table1; raises CorruptFile if they are not there."""
     head, command = [main_table(table), legend(table)], f"    {table['command']}"
+    learned = [plain_table(training_lines(table))] if table["trainings"] else []
     losses = [plain_table(loss_lines(table))] if table["coder_losses"] else []
-    write_results(path, "table1", "\n\n".join([*head, command]), "\n\n".join([*head, *losses, command]))
+    short, whole = [*head, *learned, command], [*head, *learned, *losses, command]
+    write_results(path, "table1", "\n\n".join(short), "\n\n".join(whole))

@@ -11,6 +11,7 @@ from experiments.table1.coder_losses import bits_back_details, coder_losses
 from experiments.table1.columns import TITLES
 from experiments.table1.rows import Row
 from experiments.table1.run import Plan
+from experiments.table1.trainings import trainings
 from rec_jax.core.estimates import ratio
 from rec_jax.core.files import read_bytes
 
@@ -27,6 +28,7 @@ def make_table(plan: Plan, rows: Sequence[Row], workdir: Path) -> dict[str, Any]
     published = read_published()
     measured = {cell: found for cell in plan.cells if (found := cell.rows(workdir))}
     losses = coder_losses(measured, published["rows"])
+    cells = [_row(row, plan, measured, published["rows"]) for row in rows]
     return {
         "table": "Table 1: lossless compression, bits per dimension",
         "command": plan.command,
@@ -34,7 +36,8 @@ def make_table(plan: Plan, rows: Sequence[Row], workdir: Path) -> dict[str, Any]
         "published_source": published["source"],
         "unit": published["unit"],
         "columns": {column: _column(column, plan.cells) for column in TITLES},
-        "rows": [_row(row, plan, measured, published["rows"]) for row in rows],
+        "rows": cells,
+        "trainings": trainings(cells),
         "coder_losses": losses,
         "bits_back": bits_back_details(measured),
         "checks": make_checks(measured, losses),

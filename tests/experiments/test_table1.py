@@ -72,6 +72,12 @@ def test_a_run_writes_the_table(measured):
     whats = " ".join(check["what"] for check in table["checks"])
     assert table["coder_losses"][0]["n_stored"] == 2 and "coder loss" not in whats  # stored files judge no coder
     assert "HiLLoC's single image (random start)" in whats and "peak memory" in whats
+    learned = {entry["row"]: entry for entry in table["trainings"]}
+    assert list(learned["rec_jax, phases (no latents)"]["here"]) == ["cifar10"]
+    assert "images of CIFAR10" in learned["rec_jax, phases (no latents)"]["here"]["cifar10"]
+    assert learned["ELBO (RVAE)"]["published"].endswith("16 M images (500,000 steps of 32)")
+    assert all("not known" in words for words in learned["ELBO (RVAE)"]["here"].values())
+    assert "PNG" not in learned and "How long the models learned" in (workdir / "table1.html").read_text()
 
 
 def test_what_is_not_there_is_not_run_and_says_why(measured):

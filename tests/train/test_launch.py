@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import jax
 import numpy as np
 import pytest
+from ml_collections import ConfigDict
 from PIL import Image
 
 import launch
@@ -48,9 +49,12 @@ def test_train_then_export(config, tmp_path, capsys):
         "samples-0000002.png",
         "reconstructions-0000002.png",
     }
-    launch.export(config, tmp_path, tmp_path / "model.safetensors")
+    other = ConfigDict(config.to_dict())
+    other.train.n_steps = 99  # what was trained is what the workdir says
+    launch.export(other, tmp_path, tmp_path / "model.safetensors")
     assert "model id" in capsys.readouterr().out
     model = read_model_file(tmp_path / "model.safetensors")
+    assert model.config["train"] == with_tuples(config.train.to_dict()) and config.train.n_steps == 2
     assert model.config["model"] == with_tuples(config.model.to_dict())
     assert len(model.config["coder"]["layer_step_counts"]) == len(model.config["coder"]["layer_weights"]) == 1
     assert set(model.params) == {"top", "likelihood", "down_sample", "up", "down", "up_sample"}
