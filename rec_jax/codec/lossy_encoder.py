@@ -68,7 +68,7 @@ def search(
         p = DiagGaussian(as_floats(loc[0], FRACTION_BITS), as_floats(scale[0], SCALE_BITS))
         shares = codec.shares(number, quality, scale[0])
         own = [call for call in calls if call.layer == number]
-        found = coder.encode_long(
+        found = coder.after(codes[-1] if codes else None, same_layer=False).encode_long(
             [LongCall(c.keys, _part(q, c.here), _part(p, c.here), _at(shares, c.here)) for c in own], codec.programs
         )
         layer_codes = [code for code, _, _ in found]

@@ -52,7 +52,7 @@ MAX_CANDIDATES = 32  # the candidates of a path that survive a step are the bits
 MAX_BEAMS = 1 << 19
 MIN_SPACING = 1 / 64
 REACH_NATS = -0.7  # a dim of more than ln F + this is an outlier; measured, docs/tree_coder.md
-PICTURE_REACH_NATS = 0.5  # the same of pictures: as good, with half of the side information
+PICTURE_REACH_NATS = 1.0  # the same of pictures: as good, with less than half of the side information
 
 
 class TreeCode(NamedTuple):

@@ -14,9 +14,11 @@ import numpy as np
 
 from rec_jax.coders.base import Found, LongCall
 from rec_jax.coders.blocks import block_keys, block_shape, cut
+from rec_jax.coders.tree.cheapest_steps import cheapest_steps
 from rec_jax.coders.tree.coder import TreeCode, TreeCoder
-from rec_jax.coders.tree.encoder import BLOCKS_AT_ONCE, PATHS_AT_ONCE, choose_steps
+from rec_jax.coders.tree.encoder import BLOCKS_AT_ONCE, PATHS_AT_ONCE
 from rec_jax.coders.tree.outliers import LENGTHS, MAX_EXPONENT, MAX_OUTLIERS, MIN_EXPONENT, Outliers
+from rec_jax.coders.tree.picture_counts import PictureCounts
 from rec_jax.coders.tree.recentre import WIDE, WIDEST
 from rec_jax.coders.tree.search import BLOCKS, search
 from rec_jax.core.gaussian import DiagGaussian
@@ -43,9 +45,16 @@ class _Blocks(NamedTuple):
 def encode_long(coder: TreeCoder, calls: Sequence[LongCall], run: Callable[..., Any] | None = None) -> list[Found]:
     """Codes of calls, whose blocks are searched together, a few at once on every processor; block_size is not None.
 
+    Where the coder is that of a picture's next call (`after`), the calls are the parts of one layer in their order, and
+    each takes numbers of steps that are cheap to name after those of the one before it.
     run: calls a Program; None: under jax.jit.
     """
-    cuts = [_cut_call(coder, call) for call in calls]
+    cuts, of_call = [], coder
+    for call in calls:
+        cuts.append(_cut_call(of_call, call))
+        if isinstance(coder.step_counts, PictureCounts):
+            blocks, outliers, _ = cuts[-1]
+            of_call = coder.after(TreeCode(blocks.n_steps, None, outliers), same_layer=True)
     blocks = _Blocks(*(np.concatenate(part) for part in zip(*(blocks for blocks, _, _ in cuts), strict=True)))
     indices, found, first = _search_all(coder, blocks, run or Program.__call__), [], 0
     for own, outliers, call_kl_nats in cuts:
@@ -66,7 +75,7 @@ def _cut_call(coder: TreeCoder, call: LongCall) -> tuple[_Blocks, Outliers, floa
     loc, scale = cut((q.loc - loc) / scale, shape, 0.0, np), cut(q.scale / scale, shape, 1.0, np)
     block_kl = kl_nats(loc, scale, 0.0, 1.0).sum(1, dtype=np.float64)
     overflow = ~(block_kl <= coder.max_nats) | (scale > WIDE).any(1)
-    n_steps = np.where(overflow, -1, choose_steps(coder, block_kl, np)).astype(np.int32)
+    n_steps = np.where(overflow, -1, cheapest_steps(coder, block_kl)).astype(np.int32)
     keys = Key(*(word[0] for word in block_keys(call.key, shape[0], np)))
     shares = np.pad(coder.block_shares(n_dims, call.shares, np), fill)
     loc, scale = np.pad(loc, fill), np.pad(scale, fill, constant_values=1.0)
