@@ -55,12 +55,14 @@ Table = UniformTable | FrequencyTable
 def two_sided_geometric(centre: int, decay: int, size: int) -> FrequencyTable:
     """P(s) ~ (decay / 256)^|s - centre| over 0 .. size-1, in integer arithmetic alone.
 
-    decay: 1 .. 255.  Every symbol keeps a frequency of at least 1, so that whatever happens can be written.
+    centre: one beyond the symbols stands for the outermost of them.  decay: 1 .. 255.
+    Every symbol keeps a frequency of at least 1, so that whatever happens can be written.
     """
     if not 1 <= decay <= 255 or size < 1:
         raise ValueError(f"two_sided_geometric(decay={decay}, size={size}): decay is 1 to 255, size at least 1")
+    centre = min(max(centre, 0), size - 1)
     weights = [1 << 40]
-    while weights[-1] > 0 and len(weights) < size + abs(centre):
+    while weights[-1] > 0 and len(weights) < size:
         weights.append(weights[-1] * decay >> 8)
     return normalise([weights[d] if (d := abs(s - centre)) < len(weights) else 0 for s in range(size)])
 

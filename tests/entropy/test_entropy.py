@@ -98,3 +98,8 @@ def test_impossible_symbols_and_tables_are_refused():
         FrequencyTable((1, 2))
     with pytest.raises(ValueError, match="not all zero"):
         normalise([0, 0])
+
+
+@pytest.mark.parametrize("centre", [40, 10**9, -1, -(10**9)])
+def test_a_centre_beyond_the_symbols_is_the_outermost_one(centre):
+    assert two_sided_geometric(centre, 180, 40) == two_sided_geometric(39 if centre > 0 else 0, 180, 40)
