@@ -7,6 +7,8 @@ python -m experiments.table1 --workdir=runs/table1_quick --quick     # embedded 
 
 from ml_collections import ConfigDict
 
+RIVALS = dict(idf="cifar10-idf", bit_swap="cifar10-bit-swap", lbb="cifar10-flow-pp")
+
 
 def get_config(argument: str = "") -> ConfigDict:
     """The whole table; argument 'quick': a few embedded photographs in every column."""
@@ -16,9 +18,13 @@ def get_config(argument: str = "") -> ConfigDict:
             preset="default",  # of our best coder
             n_samples=24,  # images of a column that are drawn one by one
             irec=dict(kind="beam_search", omega=3.0, epsilon=0.2, n_beams=20, block_size=1000),  # the paper's lossless
-            cifar10=_column(name="cifar10", models="cifar10-rvae", phases="cifar10"),
+            cifar10=_column(name="cifar10", models="cifar10-rvae", phases="cifar10", **RIVALS),
             imagenet32=_column(
-                name="tiny_imagenet32", split="validation", models="tiny-imagenet32-rvae", phases="tiny-imagenet32"
+                name="tiny_imagenet32",
+                split="validation",
+                models="tiny-imagenet32-rvae",
+                phases="tiny-imagenet32",
+                **RIVALS,
             ),
             kodak=_column(
                 name="kodak",

@@ -2,7 +2,8 @@
 
 import argparse
 
-from rec_jax.codec import model_file, open_package
+from rec_jax.codec import Package, model_file, open_package
+from rec_jax.codec.chain_codecs import chain_codec
 from rec_jax.codec.defaults import LARGE_MODEL, LOSSY_MODEL, SMALL_MODEL
 from rec_jax.codec.tiles import SMALL
 from rec_jax.core.console import say
@@ -23,5 +24,11 @@ def run(arguments: argparse.Namespace) -> None:
     }
     for name, path in model_file.shipped_model_paths().items():
         size_mb, model_id = path.stat().st_size / 1e6, model_file.read_model_id(path)
-        use = uses.get(name) or ("" if open_package(name).codec().exact else ", lossy")
+        use = uses.get(name) or _kind(open_package(name))
         say(f"{name}: {size_mb:.1f} MB, id {model_id:04x}{use}")
+
+
+def _kind(package: Package) -> str:
+    if chain_codec(package):
+        return ", chains of pictures, no files"
+    return "" if package.codec().exact else ", lossy"

@@ -61,3 +61,4 @@ def test_models(capsys):
     assert lines["cifar10-rvae"] == f"{size_mb:.1f} MB, id {open_package('cifar10-rvae').model_id:04x}"
     assert lines["photos-lossy"].endswith(", default for --lossy")
     assert lines["photos-hyperprior"].endswith(", lossy")
+    assert lines["cifar10-bit-swap"].endswith(", chains of pictures, no files")

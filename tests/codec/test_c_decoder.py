@@ -53,7 +53,7 @@ def test_golden_files_decode_to_their_pixels(decoder, tmp_path, name):
     assert digest(decoded(decoder, base64.b64decode(GOLDEN[name]["file"]), tmp_path)) == GOLDEN[name]["pixels"]
 
 
-@pytest.mark.parametrize("name", ["photos", "grey", "grey of 16 bits"])
+@pytest.mark.parametrize("name", ["photos", "cifar10-idf", "grey", "grey of 16 bits"])
 def test_files_of_today_decode_to_their_pixels(decoder, tmp_path, name):
     image = np.ascontiguousarray(read_photograph("chelsea")[40:110, 60:157])
     if name.startswith("grey"):

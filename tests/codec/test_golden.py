@@ -16,12 +16,14 @@ import pytest
 from tiny_codec import CODER, digest, smooth_image, tiny_codec
 
 from rec_jax.codec import container, decode, load_codec, open_package, shipped_models
+from rec_jax.codec.chain_codecs import chain_codec
 from rec_jax.codec.container import EMBEDDED, LOSSLESS, LOSSY
 from rec_jax.codec.fallback import LZMA, PNG, RAW, WEBP
 from rec_jax.codec.lossy import COUNTS_APART
 from rec_jax.codec.presets import PRESETS, preset_coder, preset_number
 from rec_jax.codec.whole import METHOD
 from rec_jax.coders import make_layer_coder
+from rec_jax.models.base import ContinuousFlow
 
 HERE = Path(__file__).parent
 GOLDEN = HERE / "golden.json"
@@ -32,13 +34,18 @@ TINY = {
     "tiny/18 tiles": smooth_image(3, 17 * 64 + 5),
 }
 BEAM = dict(kind="beam_search", omega=5.0, epsilon=0.2, n_beams=4, block_size=100)
-MODELS = {name: open_package(name).model for name in shipped_models()}
+PACKAGES = {name: open_package(name) for name in shipped_models()}
+CHAINED = [name for name, package in PACKAGES.items() if chain_codec(package)]  # they code chains, no files
+CHAINS = [name for name in CHAINED if not isinstance(PACKAGES[name].model, ContinuousFlow)]  # whose laws are integers
+MODELS = {name: package.model for name, package in PACKAGES.items() if name not in CHAINED}
 LATENT = [name for name, model in MODELS.items() if model.groups and hasattr(model, "posterior")]
 SHIPPED = [f"{model}/{preset}" for model in LATENT for preset in PRESETS]
 # Of lossy files from before their counts went by those of the call before (codec/lossy.py); nothing writes them anew.
 APART = [f"photos-lossy/{preset}, counts apart" for preset in PRESETS]
 OTHERS = [name for name in MODELS if name not in LATENT]  # no relative entropy coder: no presets
 NOISE = np.random.Generator(np.random.Philox(0)).integers(0, 256, (5, 7, 3), np.uint8)
+CHAIN = np.stack([smooth_image(32, 32, seed) for seed in range(2)])
+START = np.random.Generator(np.random.Philox(1)).integers(0, 2**32, 1100, np.uint32)  # words below a chain
 EMBEDDED_FILES = {f"embedded {kind}": kind for kind in (RAW, WEBP, PNG, LZMA)}
 
 
@@ -69,6 +76,8 @@ def regenerated() -> dict[str, dict[str, str]]:
         codec = load_codec(name).without_fallback()
         blob = codec.compress(image)
         files[name] = entry(blob, image if codec.exact else codec.decompress(blob))
+    for name in CHAINS:
+        files[name] = entry(chain_codec(PACKAGES[name]).encode_chain(CHAIN, START).blob, CHAIN)
     return files
 
 
@@ -83,7 +92,7 @@ FILES = {name: (base64.b64decode(e["file"]), e["pixels"]) for name, e in json.lo
 
 
 def test_every_model_and_preset_has_a_golden_file():
-    assert FILES.keys() == {*TINY, *EMBEDDED_FILES, *SHIPPED, *APART, *OTHERS, "tiny/beam search"}
+    assert FILES.keys() == {*TINY, *EMBEDDED_FILES, *SHIPPED, *APART, *OTHERS, *CHAINS, "tiny/beam search"}
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -109,6 +118,14 @@ def test_files_of_the_shipped_models_without_presets_decode_to_their_pixels(name
     exact = load_codec(name).exact
     assert header.kind == (LOSSLESS if exact else LOSSY) and (not exact or header.method == METHOD)
     assert digest(decode(blob)) == pixels
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_chains_of_the_shipped_models_decode_to_their_pixels_and_start(name):
+    blob, pixels = FILES[name]
+    images, start = chain_codec(PACKAGES[name]).decode_chain(blob)
+    assert digest(images) == pixels
+    np.testing.assert_array_equal(start, START)
 
 
 @pytest.mark.parametrize("name", [*TINY, "tiny/beam search"])

@@ -34,6 +34,7 @@ def measured(model, tmp_path_factory):
     """(workdir, words) of a finished run of one column with a model, and of one without data."""
     workdir = tmp_path_factory.mktemp("table1")
     words = [f"--workdir={workdir}", "--quick", f"--data_dir={workdir}/absent", f"--config.cifar10.models={model}"]
+    words += [f"--config.cifar10.{rival}=" for rival in ("idf", "lbb", "bit_swap")]
     words += ["--config.cifar10.n_learned=2", "--config.imagenet32.kind=tfds", "--config.kodak.models=absent"]
     words += [
         "--config.cifar10.n_classical=2",
@@ -216,7 +217,7 @@ def test_bit_swap_is_measured_with_a_model_of_its_own(tmp_path):
     write_model_file(tmp_path / "tiny.safetensors", quantise_params(model, params), config)
     (row,) = (row for row in make_rows(QUICK) if row.id == "bitswap")
     with pytest.raises(ConfigError, match="bit_swap is empty"):
-        list(row.method.jobs(quick_column()))
+        list(row.method.jobs(quick_column(bit_swap="")))
     (job,) = row.method.jobs(quick_column(n_learned=1, bit_swap=str(tmp_path / "tiny.safetensors")))
     job.run(tmp_path)
     rates = row.method.rates(job.cell.rows(tmp_path))

@@ -24,7 +24,7 @@ def test_a_chain_is_measured_against_its_bound(tmp_path):
     write_model_file(path, quantise_params(*tiny_flow(0.05)), dict(model=SECTION, coder=coder))
     (row,) = (row for row in make_rows(QUICK) if row.id == "lbb")
     with pytest.raises(ConfigError, match=r"cifar10.lbb is empty"):
-        list(row.method.jobs(column()))
+        list(row.method.jobs(column(lbb="")))
     (job,) = row.method.jobs(column(lbb=str(path)))
     assert "a grid of 2^-32, local noise of 2^-14" in job.cell.made_by
     job.measure(tmp_path / "rows.jsonl", dict, lambda n: None)
