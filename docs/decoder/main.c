@@ -1,5 +1,5 @@
 /*
- * rec_decode: an independent decoder of .rec pictures, written from FORMAT.md alone.
+ * rec_decode: an independent decoder of .rec pictures, written from FORMAT.md without a look at rec_jax.
  *
  *     rec_decode MODEL.safetensors TABLES.npz IN.rec OUT.ppm
  *
