@@ -1,4 +1,4 @@
-"""The decoder in C, written from docs/FORMAT.md without a look at this package: files decode without a line of this package."""
+"""The decoder in C, written from docs/FORMAT.md without a look at this package: files decode without a line of it."""
 
 import base64
 import json
