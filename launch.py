@@ -232,14 +232,16 @@ def _initial_params(config: ConfigDict):
     name = config.train.initial_model
     package, ours = open_package(name), config.model.to_dict()
     theirs = package.config["model"]
+    same_params = theirs | {"distortion": None} == ours | {"distortion": None}  # what a lossy model is trained for
     same_network = all(theirs.get(field) == ours.get(field) for field in ("kind", "levels"))
-    if theirs != ours and not (same_network and theirs.get("likelihood") == "logistic"):
+    if not same_params and not (same_network and theirs.get("likelihood") == "logistic"):
         raise ConfigError(
             f"train.initial_model={name!r} is a model of {theirs}, the config's model section is {ours}: make them "
-            "equal (of a model with likelihood 'logistic', only kind and levels) or give another model"
+            "equal (but for a lossy model's distortion; of a model with likelihood 'logistic', only kind and levels) "
+            "or give another model"
         )
     params = trainable_params(package.model, package.stored)
-    if theirs == ours:
+    if same_params:
         return params
     model = make_model(ours)
     assert not isinstance(model, StartingModel), "it has one kind of output"

@@ -33,6 +33,7 @@ def get_config(argument: str = "") -> ConfigDict:
                 crop=256,
                 models="photos-rvae,tiny-imagenet32-rvae",
                 phases="photos",
+                **RIVALS,
             ),
         )
     )
@@ -50,8 +51,8 @@ def _column(**changes) -> dict:
     """kind: tfds, or embedded (photographs that need no data set), cut to patches of `patch` pixels.
 
     split_train: the images that iREC's numbers of steps are learned on; '' takes embedded ones.
-    n_classical, n_learned: the first so many images; 0: all.  crop: side of the centre crops that iREC and HiLLoC
-    code instead of whole images; 0: whole ones.  models: names or paths, joined by commas, the main one first.
+    n_classical, n_learned: the first so many images; 0: all.  crop: side of the centre crops that iREC and bits-back
+    coding take instead of whole images; 0: whole ones.  models: names or paths, joined by commas, the main one first.
     phases, idf, bit_swap, lbb: name or path of a model without latents, and of the rivals'; '' for none.
     """
     column = dict(kind="tfds", name="", split="test", split_train="train", patch=0)

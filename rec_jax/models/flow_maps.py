@@ -9,6 +9,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from rec_jax.core.log_sum_exp import log_sum_exp
+
 MIN_LOG_SCALE, MAX_LOG_SCALE = -7.0, 7.0  # of a mixture's logistics
 _PIXEL_GAIN, _PIXEL_MARGIN = 0.9 / 256.0, 0.05  # pixels 0 .. 256 to the inside of 0 .. 1
 _TOLERANCE, _MOST_STEPS = 1e-8, 100  # of an inverse that is searched: no error beside a local scale of 2^-14
@@ -77,7 +79,7 @@ class MixtureCoupling(NamedTuple):
         x, log_slope = Affine(self.normal_log_gain, self.normal_shift).forward(x, xp)
         log_weights = _log_softmax(self.logits, xp)
         log_odds, (below, above, log_below, log_above) = self._log_odds(x, log_weights, xp)
-        density = _log_sum(log_weights - self.log_scale + log_below + log_above, xp)
+        density = log_sum_exp(log_weights - self.log_scale + log_below + log_above, xp, 0)
         log_slope = log_slope + density - below - above + self.log_gain
         return xp.exp(self.log_gain) * log_odds + self.shift, log_slope
 
@@ -92,7 +94,7 @@ class MixtureCoupling(NamedTuple):
         """(logit F, and its parts: log F, log(1 - F), each logistic's log CDF and log survival, [K, ...]) at x."""
         t = (x - self.loc) * xp.exp(-self.log_scale)
         log_below, log_above = -_softplus(-t, xp), -_softplus(t, xp)
-        below, above = _log_sum(log_weights + log_below, xp), _log_sum(log_weights + log_above, xp)
+        below, above = (log_sum_exp(log_weights + part, xp, 0) for part in (log_below, log_above))
         return below - above, (below, above, log_below, log_above)
 
 
@@ -138,11 +140,5 @@ def _sigmoid(x, xp):
     return xp.exp(-_softplus(-x, xp))
 
 
-def _log_sum(x, xp):
-    """log of the sum of exp over the first axis."""
-    largest = x.max(0)
-    return largest + xp.log(xp.exp(x - largest).sum(0))
-
-
 def _log_softmax(x, xp):
-    return x - _log_sum(x, xp)
+    return x - log_sum_exp(x, xp, 0)

@@ -1,5 +1,6 @@
 """Several devices, and several processes, give the rows of one; no image is coded twice, and none is left out."""
 
+import os
 import subprocess
 import sys
 
@@ -38,15 +39,16 @@ def take(path, share, images=IMAGES):
     return compression.compress_images(None, images, path, batch_size=2, share=Share.parse(share))
 
 
-def start(path, share, n_devices, monkeypatch):
-    monkeypatch.setenv("XLA_FLAGS", f"--xla_force_host_platform_device_count={n_devices}")
+def start(path, share, n_devices):
+    flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count={n_devices}"
     command = [sys.executable, "-m", "tests.evaluate.tiny_share", str(path), share]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    env = os.environ | {"XLA_FLAGS": flags}
+    return subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
-def test_eight_devices_and_two_processes_of_two_give_the_rows_of_one(tmp_path, monkeypatch):
-    started = [start(tmp_path / "eight.jsonl", "1/1", 8, monkeypatch)]
-    started += [start(tmp_path / "two.jsonl", f"{i + 1}/2", 2, monkeypatch) for i in range(2)]
+def test_eight_devices_and_two_processes_of_two_give_the_rows_of_one(tmp_path):
+    started = [start(tmp_path / "eight.jsonl", "1/1", 8)]
+    started += [start(tmp_path / "two.jsonl", f"{i + 1}/2", 2) for i in range(2)]
     one = rows_of_images(tmp_path / "one.jsonl")
     for process in started:
         _, errors = process.communicate(timeout=240)

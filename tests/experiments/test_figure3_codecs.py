@@ -11,7 +11,7 @@ import pytest
 from experiments.figure3.bpg import BPG
 from experiments.figure3.hevc import HEVC
 from experiments.figure3.jpeg_xl import JPEG_XL
-from experiments.figure3.learned import REC
+from experiments.figure3.learned import RelativeEntropyCoding
 from experiments.figure3.methods import make_methods
 from experiments.figure3.pictures import open_pictures
 from rec_jax.core.errors import MissingFile, RecError
@@ -20,7 +20,8 @@ from rec_jax.data.embedded import read_photograph
 
 IMAGE = read_photograph("chelsea")[80:173, 100:201]  # 93 x 101
 MAGIC = {".jpg": (0, b"\xff\xd8\xff"), ".webp": (8, b"WEBP"), ".jp2": (16, b"ftypjp2"), ".avif": (4, b"ftypavif")}
-FAST = [dataclasses.replace(method, preset="fast") if method is REC else method for method in make_methods()]
+OURS = RelativeEntropyCoding
+FAST = [dataclasses.replace(method, preset="fast") if isinstance(method, OURS) else method for method in make_methods()]
 MAGIC |= {".rec": (0, b"\xceR"), ".jxl": (0, b"\xff\x0a"), ".hevc": (0, b"\0\0\0\1"), ".bpg": (0, b"BPG\xfb")}
 
 

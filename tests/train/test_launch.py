@@ -77,6 +77,9 @@ def test_a_quantised_model_is_trained_and_writes_files(quantised_config, tmp_pat
     codec, image = open_package(path).codec().without_fallback(), np.random.default_rng(0).integers(0, 99, (9, 70, 3))
     small, large = (codec.at(quality).compress(image.astype(np.uint8)) for quality in (0, 100))
     assert len(small) < len(large) and codec.decompress(large).shape == image.shape
+    config = with_overrides(config, {"train.initial_model": str(path), "model.distortion": "ms_ssim"})
+    start = trainable_params(open_package(path).model, open_package(path).stored)
+    jax.tree.map(np.testing.assert_array_equal, launch._initial_params(config), start)
 
 
 def test_a_lossy_model_is_swept_over_pictures_of_any_size(quantised_config, tmp_path, capsys, monkeypatch):

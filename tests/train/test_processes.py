@@ -1,6 +1,7 @@
 """Real processes: one that is killed, and two that train together."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -65,7 +66,7 @@ def test_two_processes_of_two_devices_train_as_one(tmp_path, monkeypatch):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
+    monkeypatch.setenv("XLA_FLAGS", f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=2")
     group = dict(coordinator=f"127.0.0.1:{port}", num_processes=2)
     processes = [start(tmp_path / "two", **group, process_id=i, **settings) for i in range(2)]
     for process in processes:

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from rec_jax.core.log_sum_exp import log_sum_exp
+
 N_VALUES = 256  # of 8 bits, which networks are trained on
 MIN_LOG_SCALE = -8.0  # 1/12 of an 8-bit bin: sharper than that, a component is a single value
 ALL = 1 << 30  # more than a picture has
@@ -148,14 +150,9 @@ def bin_log_prob_nats(mixture: tuple[Any, Any, Any], x: Any, first: Any, last: A
     width = xp.where(first | last, 1.0, -xp.expm1(-2.0 * half))
     beyond = xp.where(last, 0.0, xp.minimum(a, 0.0)) - xp.where(first, 0.0, xp.maximum(b, 0.0))
     terms = logits + beyond + xp.log(width / outside)
-    return _logsumexp(terms, xp) - _logsumexp(logits, xp)
-
-
-def _logsumexp(x: Any, xp: Any) -> Any:
-    if x.shape[-1] == 1:
-        return x[..., 0]
-    peak = xp.max(x, axis=-1, keepdims=True)
-    return peak[..., 0] + xp.log(xp.sum(xp.exp(x - peak), axis=-1))
+    if terms.shape[-1] == 1:
+        return terms[..., 0] - logits[..., 0]
+    return log_sum_exp(terms, xp, -1) - log_sum_exp(logits, xp, -1)
 
 
 def log_likelihood_nats(likelihood: Likelihood, net: Any, params: dict, outputs: Any, images: Any) -> Any:
