@@ -7,7 +7,7 @@ from configs.base import base, choose_coder, choose_idf, with_argument
 
 
 def get_config(argument: str = ""):
-    """1,092,137 parameters; run for a sixth of its steps (docs/RIVALS.md)."""
+    """1,092,137 parameters; the shipped model is of half its steps (docs/MODELS.md)."""
     config = choose_idf(choose_coder(base(), "tree"))
     config.train.update(dict(n_steps=10_000, batch_size=32, cosine_steps=10_000))
     config.train.update(dict(evaluate_every=1_000, evaluate_images=200, save_every=250, log_every=50))

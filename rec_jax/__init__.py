@@ -1,4 +1,4 @@
-"""Relative entropy coding in JAX: coders, models and a lossless image codec whose files decode.
+"""Relative entropy coding in JAX: coders, models, and lossless and lossy image codecs whose files decode.
 
 >>> codec = rec_jax.load("cifar10-rvae")
 >>> blob = codec.compress(image)  # uint8 [H, W, 3] -> bytes

@@ -70,9 +70,6 @@ def test_no_command_is_of_an_unknown_kind():
     assert modules | {"launch.py", "make"} == set(NOT_RUN)
 
 
-# ---- rec-jax: runs -------------------------------------------------------------------------------------------------
-
-
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A working directory with IN.png, IN.rec and pictures, which IN... are."""
@@ -112,18 +109,12 @@ def test_the_python_of_the_readme_runs(folder, number):
     exec(compile(code, "README.md", "exec"), {})
 
 
-# ---- make and pip: targets and extras ------------------------------------------------------------------------------
-
-
 @cases("make ")
 def test_make_has_the_target(words):
     if shutil.which("make") is None:
         pytest.skip("no make")
     done = subprocess.run([*words, "--dry-run"], cwd=ROOT, capture_output=True, text=True, timeout=30)
     assert done.returncode == 0, done.stderr
-
-
-# ---- launch.py: flags, config and overrides ------------------------------------------------------------------------
 
 
 def parse_launch(words, tmp_path):
@@ -156,9 +147,6 @@ def test_launch_knows_the_words(words, tmp_path):
     values = parse_launch(words[2:], tmp_path)
     if values.mode == "sweep":
         assert "def sweep(" in (ROOT / "configs" / "cifar10_rvae.py").read_text()
-
-
-# ---- python -m: words of the program's own parser ------------------------------------------------------------------
 
 
 class Read(BaseException):

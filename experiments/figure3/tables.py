@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from experiments.figure3.at_rates import quality_at, seconds_near
-from experiments.figure3.comparisons import FITS, words
+from experiments.figure3.comparisons import words
 from experiments.table1.markdown import plain_table
 from rec_jax.core.estimates import Estimate
 
@@ -35,17 +35,6 @@ def _quality_line(curve: dict[str, Any]) -> list[str]:
 
 def _text(estimate: Estimate | None, decimals: int) -> str:
     return "–" if estimate is None else estimate.text(decimals)
-
-
-def rate_lines(figure: dict[str, Any], rates: list[dict[str, Any]]) -> Lines:
-    """BD-rates as sentences: this against that, in which quality, by both fits."""
-    titles = _titles(figure)
-    lines = [["larger files than", "of", "at equal", "n", *FITS]]
-    for rate in rates:
-        metric = figure["metrics"][rate["metric"]].partition(" ")[0]
-        sides = [titles[rate["anchor"]], titles[rate["tested"]]]
-        lines.append([*sides, metric, str(rate["n_pictures"]), *(words(rate[fit]) for fit in FITS)])
-    return lines
 
 
 def source_lines(figure: dict[str, Any]) -> Lines:

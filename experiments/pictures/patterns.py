@@ -13,9 +13,6 @@ def _rng(seed: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(seed))
 
 
-# ---- flat and smooth ---------------------------------------------------------------------------------------------
-
-
 def flat(height: int, width: int, colour: tuple[int, ...] | int) -> np.ndarray:
     """One colour, or one grey."""
     return np.full((height, width) if isinstance(colour, int) else (height, width, 3), colour, np.uint8)
@@ -45,9 +42,6 @@ def dithered(height: int, width: int) -> np.ndarray:
 def one_bit(height: int, width: int) -> np.ndarray:
     """A grey gradient in black and white by error diffusion."""
     return np.asarray(Image.fromarray(radial(height, width, grey=True)).convert("1").convert("L"))
-
-
-# ---- patterns ----------------------------------------------------------------------------------------------------
 
 
 def checkerboard(height: int, width: int, side: int, grey: bool = True) -> np.ndarray:
@@ -92,9 +86,6 @@ def cells(height: int, width: int, n_cells: int) -> np.ndarray:
     return rng.integers(0, 256, (n_cells, 3), np.uint8)[owner]
 
 
-# ---- noise -------------------------------------------------------------------------------------------------------
-
-
 def noise(height: int, width: int, colours: int = 3, depth: int = 8) -> np.ndarray:
     """Uniform."""
     shape = (height, width) if colours == 1 else (height, width, 3)
@@ -119,9 +110,6 @@ def speckled(height: int, width: int, grey: bool = True) -> np.ndarray:
     image[rng.uniform(size=(height, width)) < 0.02] = 0
     image[rng.uniform(size=(height, width)) < 0.02] = 255
     return image
-
-
-# ---- 16 bits -----------------------------------------------------------------------------------------------------
 
 
 def deep_ramp(height: int, width: int) -> np.ndarray:

@@ -20,7 +20,7 @@ def shipped_models() -> list[str]:
 
 
 def load_codec(name_or_path: str | os.PathLike, preset: str = "default"):
-    """The LosslessCodec of a shipped model's name or of a model file, with a preset's coder.
+    """The codec of a shipped model's name or of a model file, with a preset's coder.
 
     Raises:
       MissingFile, CorruptFile: the model is not there or not a model.

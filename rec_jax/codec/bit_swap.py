@@ -80,8 +80,6 @@ class BitSwapCodec(ChainCodec):
         top = self.n_dims(height, width) // self._model.groups[0].n_layers
         return top * max(self.bin_bits - (SPAN.bit_length() - 2), 0)
 
-    # ---- one image -----------------------------------------------------------------------------------------------
-
     def _push_image(self, stack: SymbolStack, image: np.ndarray, ledger: Ledger) -> None:
         for tile in tiles(*image.shape[:2], self._model.stride):
             self._push_tile(stack, cut_tile(image, tile, self._model.stride), ledger)
@@ -121,8 +119,6 @@ class BitSwapCodec(ChainCodec):
         if not self.interleaved:
             return pops + pushes
         return [*itertools.chain(*zip(pops, pushes, strict=False)), pushes[-1]]
-
-    # ---- the laws ------------------------------------------------------------------------------------------------
 
     def _posterior(self, i: int, known: dict[int, np.ndarray]) -> BinnedLogistics:
         """q(z_i | z_{i-1})."""

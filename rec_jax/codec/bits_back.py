@@ -102,8 +102,6 @@ class BitsBackCodec(ChainCodec):
     def _least_bits(self, height: int, width: int) -> int:
         return self.bin_bits * self.n_dims(height, width)  # the last image's latents lie on top, n bits each
 
-    # ---- one image -----------------------------------------------------------------------------------------------
-
     def _push_image(self, stack: SymbolStack, image: np.ndarray, ledger: Ledger) -> None:
         posteriors = self._posteriors(image)
         size = image.shape[:2]
@@ -155,8 +153,6 @@ class BitsBackCodec(ChainCodec):
             if not sizes.all():
                 raise CorruptFile("the message is damaged: its latents are none that the posterior gives")
             stack.push_uniform(first + stack.pop_below(sizes), self.posterior_bits)
-
-    # ---- the network ---------------------------------------------------------------------------------------------
 
     def _walk(self, size: tuple[int, int], bins_of: Callable) -> tuple[np.ndarray, list[_Visit]]:
         """(what the network puts out, what it saw of every layer), where each layer's bins are bins_of's.

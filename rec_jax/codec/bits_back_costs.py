@@ -28,20 +28,6 @@ class ImageCost(NamedTuple):
     n_jxl: int | None = None  # how many files it took
     start_bits: float = math.nan  # what theory says of initial_bits, which is whole words and the coder's state
 
-    @property
-    def on_jxl_bits(self) -> int | None:
-        """What this image adds to files that are sent anyway; about net_bits."""
-        if self.single_jxl_bits is None or self.jxl_bits is None:
-            return None
-        return self.single_jxl_bits - self.jxl_bits
-
-    @property
-    def collection_bits(self) -> float | None:
-        """Bits per image of the smallest collection that needs no random start: the files' images and this one."""
-        if self.single_jxl_bits is None or self.n_jxl is None:
-            return None
-        return self.single_jxl_bits / (self.n_jxl + 1)
-
 
 class ChainCost(NamedTuple):
     """A chain and its images."""

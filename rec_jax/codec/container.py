@@ -63,11 +63,6 @@ class Header:
         """Number of colour values H * W * C."""
         return self.height * self.width * (1 if self.grey else 3)
 
-    @property
-    def raw_bytes(self) -> int:
-        """Size of the pixels as they are."""
-        return self.n_dims * self.depth // 8
-
 
 def checked_image(image: Any) -> np.ndarray:
     """An image as an array [H, W] or [H, W, 3], uint8 or uint16.

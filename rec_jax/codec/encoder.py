@@ -172,9 +172,6 @@ def _prior_outside(q: DiagGaussian, p: DiagGaussian, sizes: jax.Array, stride: i
     return jax.tree.map(lambda q, p: jnp.where(inside, q, p), q, p)
 
 
-# ---- many pictures -----------------------------------------------------------------------------------------------
-
-
 def _encode_split(codec: LosslessCodec, images, split: int, progress: Progress | None):
     """(position, Encoded) of every image whose tiles all fit the coder with blocks 2^split times smaller."""
     colour = [np.repeat(im[..., None], 3, axis=2) if im.ndim == 2 else im for im in images]

@@ -29,7 +29,6 @@ from rec_jax.data.image_files import decode_image
 RAW, WEBP, PNG, LZMA = range(4)  # the kinds, two bits in a file
 KIND_NAMES = ("raw pixels", "WebP", "PNG", "LZMA")
 _LZMA_BYTES = 2**24  # larger pictures take minutes, and are no small drawings
-_ZLIB_HEADER = b"\x78\x9c"
 
 
 def raw(image: np.ndarray) -> tuple[int, bytes]:
@@ -83,9 +82,6 @@ def unpack(kind: int, payload: bytes, shape: tuple[int, ...], dtype=np.uint8) ->
         raise CorruptFile(f"the file is damaged: its pixels cannot be read ({reason})") from error
 
 
-# ---- raw ---------------------------------------------------------------------------------------------------------
-
-
 def _unpack_raw(payload: bytes, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     big_endian = dtype.newbyteorder(">")
     pixels = np.frombuffer(payload, big_endian, math.prod(shape))
@@ -115,9 +111,6 @@ def _planes_shape(shape: tuple[int, ...], dtype: np.dtype) -> tuple[int, ...]:
     return (shape[0] * dtype.itemsize, *shape[1:])
 
 
-# ---- WebP --------------------------------------------------------------------------------------------------------
-
-
 def _pack_webp(image: np.ndarray, known: bytes | None = None) -> bytes | None:
     return webp.smallest(_planes(image), known)
 
@@ -129,9 +122,6 @@ def _unpack_webp(payload: bytes, shape: tuple[int, ...], dtype: np.dtype) -> np.
             raise CorruptFile("the file is damaged: its grey pixels have a colour")
         planes = planes[..., 1]
     return _from_planes(np.ascontiguousarray(planes), dtype)
-
-
-# ---- PNG ---------------------------------------------------------------------------------------------------------
 
 
 def _pack_png(image: np.ndarray) -> bytes | None:
@@ -174,9 +164,6 @@ def _chunks(data: bytes):
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
-# ---- LZMA --------------------------------------------------------------------------------------------------------
 
 
 def _filters(n_bytes: int) -> list[dict]:

@@ -51,8 +51,6 @@ class GridNormals:
         self._cell_bits = np.maximum(np.frexp(steps)[1].astype(np.int64) - _BLOCK_BITS, 0)
         self._spreads = np.ldexp(steps, -self._cell_bits)
 
-    # ---- cells that bits draw, and that give the bits back --------------------------------------------------------
-
     def draw(self, stack: SymbolStack) -> np.ndarray:
         """Cells int64 [D], by the bits on the stack."""
         blocks = stack.pop_normal(self._spreads, -SPAN, SPAN)
@@ -65,8 +63,6 @@ class GridNormals:
             raise CorruptFile("the message is damaged: a number lies where its law never draws one")
         _push_bits(stack, within, self._cell_bits)
         stack.push_normal(blocks, self._spreads, -SPAN, SPAN)
-
-    # ---- cells that are given -------------------------------------------------------------------------------------
 
     def push(self, stack: SymbolStack, cells: np.ndarray) -> None:
         """Pushes any cells int64 [D]."""
@@ -85,8 +81,6 @@ class GridNormals:
         cells = self._cells(blocks, within)
         cells[outside] = _pop_bits(stack, np.full(outside.sum(), self._grid.n_bits))
         return cells
-
-    # ---- cells, blocks and what is within -------------------------------------------------------------------------
 
     def _cells(self, blocks: np.ndarray, within: np.ndarray) -> np.ndarray:
         cells = self._first() + (blocks << self._cell_bits) + within

@@ -59,8 +59,6 @@ class IDFCodec(FileCodec):
         side = tile_side(*image.shape[:2], self.model.stride)
         return np.stack([cut_tile(image, tile, side) for tile in tiles(*image.shape[:2], side)])
 
-    # ---- encoding --------------------------------------------------------------------------------------------------
-
     def _encode(self, images: list[np.ndarray], progress: Progress | None, measure: bool) -> list[Encoded | None]:
         return [None if image.dtype != np.uint8 else self._encode_one(image, progress, measure) for image in images]
 
@@ -83,8 +81,6 @@ class IDFCodec(FileCodec):
         here = image[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
         values = padded(here, self.model.stride)[None].astype(np.float64) - MIDDLE
         return self.model.forward(ExactNet(), self.package.exact_params, values)
-
-    # ---- decoding --------------------------------------------------------------------------------------------------
 
     def _decode(self, header: container.Header, payload: bytes, progress: Progress | None) -> np.ndarray:
         """The picture is made only once its tiles are read: the header may claim any size, the stream cannot."""

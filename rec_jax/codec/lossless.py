@@ -97,8 +97,6 @@ class LosslessCodec(FileCodec):
             for batch in groups_of(same, batch_size if kind else 1):
                 yield from self._read_batch(batch) if kind else (self.decompress(file.blob) for file in batch)
 
-    # ---- what both sides derive from a header ----------------------------------------------------------------------
-
     def tile_side(self, image: np.ndarray) -> int:
         """Side of the square tiles that this picture is cut into."""
         return tile_side(*image.shape[:2], self.package.model.stride)
@@ -112,8 +110,6 @@ class LosslessCodec(FileCodec):
     def method(self, split: int) -> int:
         """The header's method: preset and split."""
         return preset_number(self.coder) << 4 | split
-
-    # ---- decoding --------------------------------------------------------------------------------------------------
 
     def _decode(self, header: container.Header, payload: bytes, progress: Progress | None) -> np.ndarray:
         """The picture is made only as its groups are read: the header may claim any size, the stream cannot."""

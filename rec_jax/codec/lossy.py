@@ -98,8 +98,6 @@ class LossyCodec(CurveCodec):
 
         return dataclasses.replace(self, programs=KeptPrograms(folder)) if can_be_kept(()) else None
 
-    # ---- encoding --------------------------------------------------------------------------------------------------
-
     def _encode(self, images: list[np.ndarray], progress: Progress | None, measure: bool) -> list[Encoded | None]:
         from rec_jax.codec.lossy_encoder import encode_picture
 
@@ -112,8 +110,6 @@ class LossyCodec(CurveCodec):
 
         found = ideal(self, image)
         return found.kl_bits, found.image
-
-    # ---- decoding --------------------------------------------------------------------------------------------------
 
     def _decode(self, header: container.Header, payload: bytes, progress: Progress | None) -> np.ndarray:
         quality = self._checked_quality(header, payload)
@@ -152,8 +148,6 @@ class LossyCodec(CurveCodec):
                 "the file codes its numbers of steps in a way that this program does not know: update rec_jax"
             )
         return read_quality(header, payload)
-
-    # ---- what both sides derive --------------------------------------------------------------------------------------
 
     def calls(self, height: int, width: int) -> list[Call]:
         """The coder's calls for a padded picture, in the order of the stream."""

@@ -75,8 +75,6 @@ class QuantisedCodec(CurveCodec):
         self._write(counter, counter, rounded)
         return counter.bits, shown(pixels, image.shape)
 
-    # ---- encoding --------------------------------------------------------------------------------------------------
-
     def _encode(self, images: list[np.ndarray], progress: Progress | None, measure: bool) -> list[Encoded | None]:
         del measure
         check_8_bits(images)
@@ -117,8 +115,6 @@ class QuantisedCodec(CurveCodec):
         )
         write_rounded(sink, rounded.latents.ravel(), laws.ravel())
 
-    # ---- decoding --------------------------------------------------------------------------------------------------
-
     def _decode(self, header: container.Header, payload: bytes, progress: Progress | None) -> np.ndarray:
         if header.method != METHOD:
             raise CorruptFile(f"the file is damaged: its method is {header.method:02x}; this model's is {METHOD:02x}")
@@ -133,8 +129,6 @@ class QuantisedCodec(CurveCodec):
         pixels = self._pixels(params, Rounded(hyper, latents, laws))
         progress and progress(3, _PARTS)
         return shown(pixels, header.shape)
-
-    # ---- what both sides derive --------------------------------------------------------------------------------------
 
     def _hyper_tables(self, params: dict[str, Any]) -> list[FrequencyTable]:
         return hyper_tables(self.model.hyper_law(params))

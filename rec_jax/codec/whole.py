@@ -59,8 +59,6 @@ class WholeCodec(FileCodec):
         _, classical = quick_embedded(crops.reshape(-1, *crops.shape[2:]))
         return counter.bits <= _HOPEFUL * 8 * len(classical)
 
-    # ---- encoding --------------------------------------------------------------------------------------------------
-
     def _encode(self, images: list[np.ndarray], progress: Progress | None, measure: bool) -> list[Encoded | None]:
         if measure:
             return [self._encode_measured(image, progress) for image in images]
@@ -96,8 +94,6 @@ class WholeCodec(FileCodec):
         header = container.image_header(image, container.LOSSLESS, METHOD, self.package.model_id)
         blob = container.pack(header, stream)
         return Encoded(blob, container.LOSSLESS, 8 * (len(blob) - len(stream)), 0.0, 0.0, pixel_bits, ideal_bits, 0.0)
-
-    # ---- decoding --------------------------------------------------------------------------------------------------
 
     def decompress_many(self, blobs: Sequence[bytes], batch_size: int = 16) -> Iterator[np.ndarray]:
         """The pictures of many files, in order; neighbours of one size and kind are decoded `batch_size` at a time.

@@ -110,8 +110,6 @@ class StepCoder(CallsCoder):
         )
         return StepCode(counts.astype(np.int32), indices, choice)
 
-    # ---- what a codec asks of it: see base.LayerCoder ------------------------------------------------------------
-
     def shares_of(self, channel_shares: tuple[int, ...], shape: tuple[int, int, int]) -> np.ndarray | None:
         del channel_shares, shape
 
@@ -152,8 +150,6 @@ class StepCoder(CallsCoder):
         if xp is np:
             indices = indices[:, : max(1, int(n_steps.max(initial=0)))]  # what follows is padding
         return Paths(Key(*(word.reshape(-1) for word in first)), n_steps, indices)
-
-    # ---- bits ----------------------------------------------------------------------------------------------------
 
     def side_bits(self, code: StepCode) -> Any:
         """The part of `index_bits` that everything but the indices costs."""

@@ -1,9 +1,8 @@
 """Every key derivation of the project.
 
-Random access (docs/FORMAT.md): candidate i of step k of block b of layer l of tile t is a pure function of
-(seed, t, l, b, k, path, i). Keys form a tree whose levels are always entered in this order, each by one
-`fold_in`, so that two different positions never share a key. The generator is threefry2x32: counter-based,
-and bit-identical under vmap, in loops and across devices.
+Keys form a tree whose levels are always entered in this order, each by one `fold_in`, so that two different positions
+never share a key. The generator is threefry2x32: counter-based, and bit-identical under vmap, in loops and across
+devices. The same tree below a file's picture (docs/FORMAT.md) is that of exact/threefry.py and codec/latents.py.
 """
 
 import jax
@@ -17,7 +16,7 @@ def root_key(seed: int) -> jax.Array:
 
 
 def coder_key(seed: int) -> jax.Array:
-    """Shared by sender and receiver: the root of all candidates of a file."""
+    """Shared by sender and receiver of a coder alone; the keys of a file are those of exact/threefry.py."""
     return jax.random.fold_in(root_key(seed), _CODER)
 
 

@@ -35,8 +35,6 @@ NO_BITS = (
     "train",
 )  # decide none; images and weights do by content
 
-# ---- what a row depends on -----------------------------------------------------------------------------------------
-
 
 def row_id(key: Mapping[str, Any]) -> str:
     """12 hex digits of a key of plain values, which says everything that a row depends on.
@@ -89,9 +87,6 @@ def arrays_digest(arrays: Iterable[np.ndarray]) -> str:
     return digest.hexdigest()[:16]
 
 
-# ---- where a row came from -----------------------------------------------------------------------------------------
-
-
 def make_stamp(**fields: Any) -> Callable[[], dict[str, Any]]:
     """What every row says of its origin besides `fields`; called when a row is measured.
 
@@ -139,9 +134,6 @@ def _processor() -> str:
 
 def _now() -> str:
     return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M")
-
-
-# ---- where rows are kept -------------------------------------------------------------------------------------------
 
 
 class RowLog:

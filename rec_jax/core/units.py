@@ -15,11 +15,6 @@ def bits_to_nats(bits):
     return bits * NATS_PER_BIT
 
 
-def nats_to_bpd(nats, n_dims):
-    """Nats of a whole image to bits per dimension; n_dims = H * W * C of the original."""
-    return nats_to_bits(nats) / n_dims
-
-
 def bits_to_bpd(bits, n_dims):
     """Bits of a whole image to bits per dimension; n_dims = H * W * C of the original."""
     return bits / n_dims

@@ -41,8 +41,6 @@ class ExactNet:
         self.dtype = dtype
         self._elu = xp.asarray(tables().elu.astype(dtype))
 
-    # ---- layers --------------------------------------------------------------------------------------------------
-
     def conv(
         self, params: dict, x: Any, features: int = 0, init_scale: float = 1.0, valid: bool = False, size: int = 3
     ) -> Any:
@@ -130,8 +128,6 @@ class ExactNet:
         index = xp.clip(x[..., n:] + len(table) // 2, 0, len(table) - 1)
         return shift(x[..., :n] * take(xp.asarray(table.astype(self.dtype)), index, xp), LOGISTIC_BITS, xp)
 
-    # ---- pixels and outputs --------------------------------------------------------------------------------------
-
     def pixels(self, values: Any, depth: int) -> Any:
         """Pixel values of a depth, scaled to +-1/2; exact up to 11 bits."""
         doubled = 2 * values.astype(self.dtype) + (1 - (1 << depth))
@@ -172,8 +168,6 @@ class ExactNet:
     def from_grid(self, values: Any, bits: int) -> Any:
         """Integers in units of 2^-bits, as what a convolution takes: clipped."""
         return clip(shift(values, bits - FRACTION_BITS, self.xp), self.xp)
-
-    # ---- shapes --------------------------------------------------------------------------------------------------
 
     def permute(self, x: Any, order: tuple[int, ...]) -> Any:
         """Channels in another order."""

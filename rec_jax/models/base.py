@@ -1,4 +1,4 @@
-"""What a latent-variable model must offer; see docs/NOTATION.md for the symbols.
+"""What a model must offer, with latents or without; see docs/NOTATION.md for the symbols.
 
 A model is a frozen dataclass of shapes and the order of its layers, nothing else: no parameters, coder, seed, EMA or
 file. It is written once, over the methods of a *net*, which supplies the arithmetic: models/float_net.py in float32 for

@@ -54,8 +54,6 @@ class RDVAE:
     def start(self, x):
         return start(self, x)
 
-    # ---- bottom-up -----------------------------------------------------------------------------------------------
-
     def infer(self, net, params, x):
         h, contexts, stride = x, [], 1
         for i, level in enumerate(self.levels):
@@ -70,8 +68,6 @@ class RDVAE:
             contexts.append(seen)
             stride = level.stride
         return contexts[::-1]
-
-    # ---- top-down ------------------------------------------------------------------------------------------------
 
     def top_down(self, net, params, draw: Draw, batch, size, contexts=None, inputs=None):
         """The only place where the order of layers is written."""

@@ -64,8 +64,6 @@ class ResNetVAE:
             "up_sample": [{} for _ in self.levels],
         }
 
-    # ---- bottom-up -----------------------------------------------------------------------------------------------
-
     def infer(self, net, params, x):
         h, contexts = x, []
         for i, (level, factor) in enumerate(zip(self.levels, self._factors(), strict=True)):
@@ -84,8 +82,6 @@ class ResNetVAE:
         statistics = net.conv(block["statistics"], net.elu(y), 2 * s, init_scale=0.1)
         y = net.conv(block["conv2"], net.elu(y), c)
         return net.add_scaled(h, RESIDUAL_SCALE, y), (statistics[..., :s], statistics[..., s:])
-
-    # ---- top-down ------------------------------------------------------------------------------------------------
 
     def top_down(self, net, params, draw: Draw, batch, size, contexts=None, inputs=None):
         """The only place where the order of layers is written."""

@@ -52,9 +52,6 @@ def start(model: Any, x: np.ndarray) -> dict[str, Any]:
     return as_float32(params)
 
 
-# ---- g_a and g_s --------------------------------------------------------------------------------------------------
-
-
 def _transforms(rng, model: Any, x: np.ndarray) -> tuple[dict[str, Any], np.ndarray]:
     """(their parameters, the components that z1 begins with)."""
     mean = x.mean((0, 1, 2))
@@ -98,9 +95,6 @@ def _gdn(width: int, gamma: float, beta: float) -> dict[str, np.ndarray]:
     return {"w": gamma * np.eye(width)[None, None], "b": np.full(width, beta)}
 
 
-# ---- h_a and h_s, which carry means as differences of positive parts -----------------------------------------------
-
-
 def _hyper_analysis(rng, model: Any, n: int, spread: np.ndarray) -> dict[str, Any]:
     w, c, k = model.hyper_width, model.hyper_channels, np.arange(n)
     first, second = conv(rng, 3, model.channels, w), conv(rng, 3, 4 * w, w)
@@ -130,9 +124,6 @@ def _hyper_synthesis(rng, model: Any, n: int, spread: np.ndarray) -> dict[str, A
         heads["w"][1, 1, part, k] = sign
     levels = [{"in": own, "at": affine(model.knots, w)} for own in (first, second)]
     return {"levels": levels, "heads": heads}
-
-
-# ---- the Gaussians -------------------------------------------------------------------------------------------------
 
 
 def _spread(z: np.ndarray) -> np.ndarray:

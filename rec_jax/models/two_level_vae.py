@@ -55,8 +55,6 @@ class TwoLevelVAE:
     def start(self, x):
         return start(self, x)
 
-    # ---- bottom-up -----------------------------------------------------------------------------------------------
-
     def infer(self, net, params, x):
         own, h = params["analysis"], x
         for level in own["levels"]:
@@ -68,8 +66,6 @@ class TwoLevelVAE:
         h = net.modulate_relu(net.conv(own["second"], space_to_depth(h, 2)), own["second_at"])
         e2 = net.conv(own["heads"], space_to_depth(h, 2))
         return [e2[None], e1[None]]
-
-    # ---- top-down ------------------------------------------------------------------------------------------------
 
     def top_down(self, net, params, draw: Draw, batch, size, contexts=None, inputs=None):
         """The only place where the order of layers is written."""

@@ -49,9 +49,6 @@ def blob(codec, images):
     return codec.encode_chain(images[:1], random_words(codec.enough_words(8, 8))).with_shortest_start().blob
 
 
-# ---- chains ------------------------------------------------------------------------------------------------------
-
-
 def test_a_chain_comes_back_with_its_start(codec, images, chain):
     decoded, start = codec.decode_chain(chain.blob)
     np.testing.assert_array_equal(decoded, images)
@@ -116,9 +113,6 @@ def test_another_process_with_plain_arithmetic_decodes_it(images, chain, tmp_pat
         np.testing.assert_array_equal(out["start"], chain.start)
 
 
-# ---- what the first image pays -----------------------------------------------------------------------------------
-
-
 class Watched(BitSwapCodec):
     """Keeps the bits of every layer that it pops, by logistic CDFs in floats."""
 
@@ -164,9 +158,6 @@ def test_costs_of_one_image_include_its_initial_bits(codec, images):
     for image in cost.images:
         assert image.single_random_bits == pytest.approx(image.initial_bits + image.net_bits, rel=0.1)
         assert 0 <= image.initial_bits - image.start_bits <= 96
-
-
-# ---- the wrong reader --------------------------------------------------------------------------------------------
 
 
 def test_another_model_method_or_precision_is_refused_by_name(codec, blob):

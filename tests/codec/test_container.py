@@ -213,7 +213,7 @@ def test_arrays_that_are_no_picture(image):
 def test_the_pixel_checksum_covers_pixels_shape_and_depth(shape, dtype):
     image = random_image(*shape).astype(dtype)
     header = container.image_header(image, LOSSLESS)
-    assert (header.shape, header.dtype, header.raw_bytes) == (shape, dtype, image.nbytes)
+    assert (header.shape, header.dtype) == (shape, dtype)
     container.check_pixels(header, image)
     for wrong in (image ^ 1, image[:2], image[..., 0], image.astype(np.uint8 if dtype == np.uint16 else np.uint16)):
         with pytest.raises(CorruptFile, match="checksum"):

@@ -186,8 +186,6 @@ def test_files_of_a_batch_decode_in_a_new_process_on_one_processor(tiny):
     assert in_a_new_process(program, json.dumps(files))[:-1] == [digest(image) for image in images]
 
 
-# ---- presets -----------------------------------------------------------------------------------------------------
-
 LEARNED = {"step_counts", "laws"}  # what export teaches a coder, and what only schedule="matched" uses
 
 

@@ -47,9 +47,6 @@ def changed(shipped, tmp_path, params=None, **fields):
     return str(tmp_path / "m.safetensors")
 
 
-# ---- shipped models ----------------------------------------------------------------------------------------------
-
-
 def convolutions(node):
     match node:
         case {"bits": _}:
@@ -92,9 +89,6 @@ def test_the_stored_integers_survive_floats(shipped):
             np.testing.assert_allclose(other["w"] * 2.0 ** -other["bits"], conv["w"] * 2.0 ** -conv["bits"], atol=1e-4)
 
 
-# ---- what was learned for a coder --------------------------------------------------------------------------------
-
-
 def learned_of(codec) -> Learned:
     return codec.package.learned.for_coder(codec.coder, codec.package.coder)
 
@@ -108,9 +102,6 @@ def test_step_counts_serve_only_the_coder_they_were_learned_for(shipped, tmp_pat
 def test_weights_serve_every_preset(shipped):
     for name in PRESETS:
         assert learned_of(load_codec(SHIPPED, name)).shares == shipped.config["coder"]["layer_weights"]
-
-
-# ---- what does not fit -------------------------------------------------------------------------------------------
 
 
 def with_leaf(node, path, leaf):

@@ -30,9 +30,6 @@ def random_words(n, seed=0):
     return np.random.default_rng(seed).integers(0, 2**32, n, np.uint32)
 
 
-# ---- one map -----------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("name", ["affine", "sigmoid", "pixel_logit", "coupling"])
 def test_an_exchange_costs_the_log_slope_and_is_undone(name):
     rng = np.random.default_rng(0)
@@ -51,9 +48,6 @@ def test_an_exchange_costs_the_log_slope_and_is_undone(name):
     assert net_bits == pytest.approx(-log_slope.mean() / np.log(2), abs=0.005)
     np.testing.assert_array_equal(Exchange(stack, GRID, 2.0**-14).pop(f, y), x)
     np.testing.assert_array_equal(stack.start(), words)
-
-
-# ---- chains ------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -145,9 +139,6 @@ def test_a_new_process_without_jax_decodes(codec, images, single, tmp_path):
     found = f"(found := codec.decode_chain(Path({str(path)!r}).read_bytes()))"
     said = said_without_jax(codec, tmp_path, f"{found}[0].tobytes().hex(), found[1].tobytes().hex()")
     assert said == [images[:1].tobytes().hex(), single.start.tobytes().hex()]
-
-
-# ---- the wrong reader --------------------------------------------------------------------------------------------
 
 
 def test_another_model_or_precision_is_refused_by_name(codec, single):

@@ -114,9 +114,6 @@ def test_a_file_is_the_same_every_time(tiny):
     assert tiny.compress(smooth_image(32, 32)) == tiny.compress(smooth_image(32, 32))
 
 
-# ---- overflow: split, then a classical format --------------------------------------------------------------------
-
-
 def test_an_overflow_is_answered_by_smaller_blocks():
     """A coder that no layer of the model fits, unless its blocks are 32 times smaller."""
     narrow, image = tiny_codec(ONE_LAYER, fallback="none", block_size=256, max_nats=8.0), smooth_image(32, 32)
@@ -145,9 +142,6 @@ def test_embedded_files_need_no_model_of_their_own(tiny):
     blob = tiny.compress(np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8))
     assert kind(blob) == EMBEDDED and container.unpack(blob)[0].model_id == 0
     np.testing.assert_array_equal(with_package(tiny, model_id=1).decompress(blob), tiny.decompress(blob))
-
-
-# ---- the wrong reader --------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -199,9 +193,6 @@ def test_a_picture_turned_by_its_header_alone_is_refused(tiny):
 def test_files_of_version_1_are_refused_by_name(tiny, blob):
     with pytest.raises(container.UnsupportedVersion, match="version 1.*compress it again"):
         tiny.decompress(blob[:2] + bytes([0x11]) + blob[3:])
-
-
-# ---- calibration -------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

@@ -143,8 +143,6 @@ def test_side_bits_are_a_part_of_the_index_bits():
     assert coder.index_bits(code) == pytest.approx(coder.side_bits(code) + 5 * np.log2(36))
 
 
-# ---- laws of variances matched to the target -----------------------------------------------------------------------
-
 MATCHED = BeamSearchCoder(2.8, 0.0, n_beams=8, block_size=20, max_nats=60.0, schedule="matched", rate=1.1)
 
 
@@ -264,9 +262,6 @@ def test_learned_laws_cost_less():
     assert cost[1] < 2.5 < 3.5 < cost[0] < 4.5
 
 
-# ---- even numbers of steps ---------------------------------------------------------------------------------------
-
-
 def test_blocks_that_differ_by_chance_take_equal_steps():
     nats = jnp.float32([18.0, 24.0, 22.0, 15.0, 27.0])
     faint = DiagGaussian(jnp.zeros((5, 1000)), jnp.broadcast_to(1.0 - jnp.sqrt(nats / 1000)[:, None], (5, 1000)))
@@ -290,9 +285,6 @@ def test_a_lone_block_takes_the_steps_of_least_loss(kl_nats, steps):
     assert int(even_steps(target, jnp.float32([kl_nats]), 2.77)[0]) == steps
 
 
-# ---- blocks ------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(("n_dims", "block_size", "shape"), [
     (10, None, (1, 10)), (10, 10, (1, 10)), (10, 4, (3, 4)), (1001, 1000, (2, 501)), (1, 1000, (1, 1)), (5, 1, (5, 1)),
 ])  # fmt: skip
@@ -310,9 +302,6 @@ def test_sorted_tasks_keep_their_places(n_tasks):
     size = np.random.default_rng(0).integers(0, 9, n_tasks)
     out = map_sorted(lambda s, x: 100 * s + x, jnp.array(size), jnp.arange(n_tasks), chunk=8)
     np.testing.assert_array_equal(out, 100 * size + np.arange(n_tasks))
-
-
-# ---- options -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("options", [

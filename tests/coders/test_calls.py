@@ -65,9 +65,6 @@ def assert_equal(found, expected):
     jax.tree.map(np.testing.assert_array_equal, jax.device_get(found), expected)
 
 
-# ---- keys ----------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("case", ["index"], indirect=True)  # a key is read before any coder sees it
 def test_every_kind_of_key_of_one_seed_gives_one_code(case):
     key, q, p = case.sent()
@@ -90,9 +87,6 @@ def test_what_is_no_key_is_refused_by_name(case):
     for wrong in (case.keys[0], case.keys[:2], case.keys.reshape(N_CALLS, 1)):
         with pytest.raises(ConfigError, match="key"):
             case.coder.encode_batch(wrong, case.q, case.p)
-
-
-# ---- shapes, types, values -----------------------------------------------------------------------------------------
 
 
 def test_shapes_that_do_not_fit_are_refused_also_under_jit(case):
@@ -181,9 +175,6 @@ def test_lists_and_integers_are_distributions(case):
     assert np.isfinite(case.coder.decode(key, p, code)).all()
 
 
-# ---- many calls ----------------------------------------------------------------------------------------------------
-
-
 def test_the_bits_of_many_calls_are_those_of_each(case):
     for name in ("index_bits", "side_bits"):
         if bits := getattr(case.coder, name, None):
@@ -247,9 +238,6 @@ def test_shares_go_with_a_call_under_vmap(many):
     for i in range(N_CALLS):
         alone, _ = coder.encode(*case.sent(i), shares[i] if many else shares[0])
         assert_equal(jax.tree.map(lambda x, i=i: x[i], codes), jax.device_get(alone))
-
-
-# ---- settings of jax -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("setting", SETTINGS)

@@ -38,9 +38,6 @@ def holder(what, path, do):
     return process
 
 
-# ---- identity ------------------------------------------------------------------------------------------------------
-
-
 def test_an_id_is_of_every_value_and_not_of_their_order():
     assert row_id({"a": 1, "b": 2}) == row_id({"b": 2, "a": 1}) != row_id({"a": 1, "b": 3})
     with pytest.raises(TypeError):
@@ -92,9 +89,6 @@ def test_no_hash_is_taken_from_a_repository_around_an_installed_package(tmp_path
     subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
     monkeypatch.setattr(rows, "PACKAGE", tmp_path / "venv" / "rec_jax")
     assert git_hash.__wrapped__() == "unknown"
-
-
-# ---- one writer ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("what, name", [("locked", "workdir"), ("open_rows", "deep/rows.jsonl")])

@@ -27,9 +27,6 @@ def random_conv(rng, *shape, spread=0.2):
     return quantise_conv(rng.normal(size=shape) * sizes, rng.normal(size=(*shape[:-4], shape[-1])))
 
 
-# ---- weights -------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("shape", [(3, 3, 4, 5), (2, 1, 1, 3, 2), (1, 3, 2, 1)])
 def test_quantised_weights_stand_for_the_floats(shape):
     rng = np.random.default_rng(0)
@@ -85,9 +82,6 @@ def test_stored_weights_that_are_not_exact_are_damage():
         check_conv({"w": wide, "bits": np.array([MIN_BITS], np.int8), "b": np.zeros(1, np.int32)}, "layer")
 
 
-# ---- a network -----------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("amplitude", [1.0, 1e9])  # as trained; and at the limits, where everything is clipped
 def test_all_arithmetics_give_the_same_integers(amplitude):
     rng = np.random.default_rng(3)
@@ -126,9 +120,6 @@ def test_a_network_is_near_the_floats_that_it_stands_for():
     np.testing.assert_allclose(found, exact, atol=2.0**-OUTPUT_BITS)
     activated = net.elu(np.float64([[-5000, -1, 0, 77]])) * 2.0**-FRACTION_BITS
     np.testing.assert_allclose(activated, [[np.expm1(-5000 / 4096), np.expm1(-1 / 4096), 0, 77 / 4096]], atol=2.0**-13)
-
-
-# ---- priors --------------------------------------------------------------------------------------------------------
 
 
 def test_scales_of_priors_are_exponentials():

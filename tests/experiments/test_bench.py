@@ -165,9 +165,6 @@ def test_the_tables_name_all_coders_and_targets():
     }
 
 
-# ---- with a model --------------------------------------------------------------------------------------------------
-
-
 def test_the_stages_of_the_codec_are_the_codec():
     """Written and read stage by stage, a file is the same, and its stages are timed, all of them once."""
     codec, image = tiny_codec(fallback="none"), smooth_image(32, 32)

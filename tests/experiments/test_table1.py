@@ -52,9 +52,6 @@ def test_the_tiling_is_told(model):
     assert learned.tiling(codec, PIXELS).startswith("an image is one tile")
 
 
-# ---- a whole run ---------------------------------------------------------------------------------------------------
-
-
 def test_a_run_writes_the_table(measured):
     workdir, _ = measured
     table = json.loads((workdir / "table1.json").read_text())
@@ -159,9 +156,6 @@ def test_a_damaged_plan_is_told_in_one_line(tmp_path, capsys):
         assert table1.main([f"--workdir={tmp_path}", "--render"]) == 1
         error = capsys.readouterr().err
         assert "is damaged" in error and error.count("\n") == 1
-
-
-# ---- cells: resuming and failing -----------------------------------------------------------------------------------
 
 
 def test_a_killed_cell_resumes_without_gap_or_duplicate(tmp_path):

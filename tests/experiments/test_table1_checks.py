@@ -109,6 +109,3 @@ def test_a_loss_stands_beside_the_papers():
 def test_chains_are_long_and_hold_every_image_once(n):
     parts = chains(n)
     assert [image for part in parts for image in part] == list(range(n)) and min(map(len, parts)) >= min(n, 100)
-
-
-# ---- the README and the command line -------------------------------------------------------------------------------

@@ -35,9 +35,6 @@ def test_it_is_a_chain_of_one_group():
     )
 
 
-# ---- algebra -----------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("loc, scale", [(0.0, 1.0), (3.0, 0.1), (-2.0, 7.0)])
 def test_the_density_is_a_logistics(loc, scale):
     z = np.linspace(-30, 30, 101).astype(np.float32)
@@ -103,9 +100,6 @@ def test_every_parameter_is_learned(walked):
     assert all(float(np.abs(x).max()) > 0 and np.isfinite(x).all() for x in gradients)
 
 
-# ---- parameters --------------------------------------------------------------------------------------------------
-
-
 def test_it_starts_as_the_identity_of_its_units():
     """A unit adds nothing, laws have the gains that were asked for, the free scales are the data's."""
     model = make_model(SECTION | dict(layers=1, units=1, wide_units=0))
@@ -163,9 +157,6 @@ def test_files_of_other_shapes_are_damage():
     stored = quantise_params(model, params)
     with pytest.raises(CorruptFile, match="generate"):
         check_stored(model, stored | {"generate": stored["generate"][:2]}, "tiny")
-
-
-# ---- pictures ----------------------------------------------------------------------------------------------------
 
 
 def test_pictures_are_drawn_from_both_ends():

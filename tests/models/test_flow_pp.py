@@ -67,9 +67,6 @@ def test_halves_are_put_together_again(step):
     np.testing.assert_array_equal(step.merged(*step.split(h), np), h)
 
 
-# ---- the flow ------------------------------------------------------------------------------------------------------
-
-
 @pytest.fixture(scope="module")
 def case():
     model, params = tiny_flow()

@@ -149,9 +149,6 @@ def test_sections_that_cannot_be_are_refused(wrong):
         make_model(SECTION | wrong)
 
 
-# ---- with latents ----------------------------------------------------------------------------------------------------
-
-
 LATENTS = dict(kind="resnet_vae", levels=((2, 1, 4, 1),), likelihood="phases", n_features=3, n_levels=2)
 GIVEN = make_model(SECTION | LATENTS)
 

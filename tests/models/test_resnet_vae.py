@@ -169,9 +169,6 @@ def test_the_bound_is_below_the_likelihood():
     assert abs(np.mean(elbos) - weights.mean()) < error  # two estimates of the same bound
 
 
-# ---- initialisation ----------------------------------------------------------------------------------------------
-
-
 @pytest.fixture(scope="module")
 def initialised():
     model, _ = tiny_model()

@@ -109,8 +109,6 @@ class BeamSearchCoder(StepCoder):
     def choice_table(self) -> Table | None:
         return self.laws.table() if self.schedule == "matched" else None
 
-    # ---- protocol: see base.Coder ------------------------------------------------------------------------------
-
     def encode_calls(self, keys, q, p, shares=None):
         from rec_jax.coders.irec.search import encode_calls
 

@@ -133,8 +133,6 @@ class TreeCoder(StepCoder):
         """Dims of more are outliers: so rare among F values that a hit within one rho is a matter of luck."""
         return math.log(self.sequence_length) + (PICTURE_REACH_NATS if self.outliers_in_order else REACH_NATS)
 
-    # ---- protocol: see base.Coder ------------------------------------------------------------------------------
-
     def encode_calls(self, keys, q, p, shares=None):
         from rec_jax.coders.tree.encoder import encode_calls
 
@@ -178,8 +176,6 @@ class TreeCoder(StepCoder):
         outliers, values = from_outlier_symbols(values, p.loc.size, self.outliers_in_order)
         steps = super().from_symbols(values, p)
         return TreeCode(steps.n_steps, steps.indices.astype(np.uint8), outliers)
-
-    # ---- what encoder and decoder have in common -----------------------------------------------------------------
 
     def units(self, keys: Key, code: TreeCode, n_dims: int, shares, xp, paths: Key | None = None):
         """See base.LayerCoder; of an outlier, in the coordinates of the coding distribution that it was given."""

@@ -59,15 +59,11 @@ class Phases:
     def n_outputs(self) -> int:
         return self.n_features
 
-    # ---- parameters ----------------------------------------------------------------------------------------------
-
     def init(self, x, xp):
         return phases_start.start(self, x, xp)
 
     def change_coordinates(self, tree, to_gradient):
         return phases_start.change_coordinates(tree, to_gradient)
-
-    # ---- order ---------------------------------------------------------------------------------------------------
 
     def phases(self, height: int, width: int) -> list[Phase]:
         """The coarsest pixels, then of each level, coarsest first, the three kinds, each in blocks, row by row."""
@@ -93,8 +89,6 @@ class Phases:
                 (phase.left, phase.width, earlier.left, earlier.width),
             )
         )
-
-    # ---- networks ------------------------------------------------------------------------------------------------
 
     def rows(self, net, params, outputs, pixels, phase, depth=8):
         """See base.Likelihood; outputs are the features, if there are any."""
