@@ -49,12 +49,13 @@ flags.mark_flags_as_required(["config", "workdir"])
 
 def train(config: ConfigDict, workdir: Path) -> None:
     """Trains to config.train.n_steps; a workdir with a checkpoint resumes."""
+    from rec_jax.codec.training_start import params_of_model
     from rec_jax.data import make_source
     from rec_jax.train.loop import train as run
 
-    images = make_source(config.data, "train").array()
-    initial_params = (lambda: _initial_params(config)) if config.train.initial_model else None
-    run(config, workdir, images, _evaluators(config), initial_params)
+    images, name = make_source(config.data, "train").array(), config.train.initial_model
+    start = functools.partial(params_of_model, name, config.model.to_dict(), config.seed) if name else None
+    run(config, workdir, images, _evaluators(config), start)
 
 
 def evaluate(config: ConfigDict, workdir: Path, share: Share = WHOLE) -> "AnySummary | ChainSummary | None":
@@ -218,34 +219,6 @@ def _evaluators(config: ConfigDict) -> list:
     if config.train.n_pictures:
         evaluators.append(picture_evaluator(model, np.stack(images[: config.train.n_pictures]), config.seed))
     return evaluators
-
-
-def _initial_params(config: ConfigDict):
-    """The parameters of config.train.initial_model: of the config's network, under its likelihood or the paper's."""
-    from rec_jax.codec.package import open_package
-    from rec_jax.core.prng import init_key
-    from rec_jax.models import make_model
-    from rec_jax.models.base import StartingModel
-    from rec_jax.models.exact_params import trainable_params
-    from rec_jax.models.widen import widen
-
-    name = config.train.initial_model
-    package, ours = open_package(name), config.model.to_dict()
-    theirs = package.config["model"]
-    same_params = theirs | {"distortion": None} == ours | {"distortion": None}  # what a lossy model is trained for
-    same_network = all(theirs.get(field) == ours.get(field) for field in ("kind", "levels"))
-    if not same_params and not (same_network and theirs.get("likelihood") == "logistic"):
-        raise ConfigError(
-            f"train.initial_model={name!r} is a model of {theirs}, the config's model section is {ours}: make them "
-            "equal (but for a lossy model's distortion; of a model with likelihood 'logistic', only kind and levels) "
-            "or give another model"
-        )
-    params = trainable_params(package.model, package.stored)
-    if same_params:
-        return params
-    model = make_model(ours)
-    assert not isinstance(model, StartingModel), "it has one kind of output"
-    return widen(params, model.likelihood, init_key(config.seed))
 
 
 def _load_sweep() -> list[dict]:

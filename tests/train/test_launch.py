@@ -17,6 +17,7 @@ from configs.photos_hyperprior import get_config as get_hyperprior_config
 from rec_jax.codec import calibrate
 from rec_jax.codec.model_file import read_model_file, write_model_file
 from rec_jax.codec.package import open_package
+from rec_jax.codec.training_start import params_of_model
 from rec_jax.core.config_values import with_tuples
 from rec_jax.core.errors import ConfigError, MissingFile, RecError
 from rec_jax.core.messages import flag_error_line, one_line
@@ -77,9 +78,9 @@ def test_a_quantised_model_is_trained_and_writes_files(quantised_config, tmp_pat
     codec, image = open_package(path).codec().without_fallback(), np.random.default_rng(0).integers(0, 99, (9, 70, 3))
     small, large = (codec.at(quality).compress(image.astype(np.uint8)) for quality in (0, 100))
     assert len(small) < len(large) and codec.decompress(large).shape == image.shape
-    config = with_overrides(config, {"train.initial_model": str(path), "model.distortion": "ms_ssim"})
+    config = with_overrides(config, {"model.distortion": "ms_ssim"})
     start = trainable_params(open_package(path).model, open_package(path).stored)
-    jax.tree.map(np.testing.assert_array_equal, launch._initial_params(config), start)
+    jax.tree.map(np.testing.assert_array_equal, params_of_model(str(path), config.model.to_dict(), 0), start)
 
 
 def test_a_lossy_model_is_swept_over_pictures_of_any_size(quantised_config, tmp_path, capsys, monkeypatch):
@@ -137,9 +138,8 @@ def test_a_model_without_latents_starts_no_network_with_them(config, tmp_path):
     section = dict(kind="phases", widths=(6, 4), spatial=(3, 0), n_pointwise=1, window=3, n_components=2)
     written = dict(model=section, coder=config.coder.to_dict())
     write_model_file(tmp_path / "phases.safetensors", tiny_phases().package.stored, written)
-    config.train.initial_model = str(tmp_path / "phases.safetensors")
     with pytest.raises(ConfigError, match="is a model of {'kind': 'phases', .* make them equal"):
-        launch._initial_params(config)
+        params_of_model(str(tmp_path / "phases.safetensors"), config.model.to_dict(), 0)
 
 
 @pytest.mark.parametrize(
