@@ -21,6 +21,7 @@ class CallsCoder(abc.ABC):
     """
 
     code_axes: ClassVar[int]  # of the first part of one call's code
+    code_type: ClassVar[type] = tuple
 
     @property
     @abc.abstractmethod
@@ -79,6 +80,7 @@ class CallsCoder(abc.ABC):
                 sum(table.bits(values) for values, table in part(list(zip(*self.symbols(call, None), strict=True))))
             )
 
+        self.check_type(code)
         axes = np.shape(code[0])[: max(0, np.ndim(code[0]) - self.code_axes)]
         return np.array([bits(call) for call in calls_of(code, self.code_axes)]).reshape(axes) if axes else bits(code)
 
@@ -88,9 +90,18 @@ class CallsCoder(abc.ABC):
             raise CoderOverflow(f"a target of {self.domain}")
 
     def check_code(self, code: Code) -> None:
-        """ConfigError unless it is the code of one call."""
+        """ConfigError unless it is a code of this coder, of one call."""
+        self.check_type(code)
         if (axes := np.ndim(code[0]) - self.code_axes) != 0:
             raise ConfigError(f"a code with {axes} leading axes of calls: take one call's, or vmap over them")
+
+    def check_type(self, code: Any) -> None:
+        """ConfigError for what no coder like this one has made."""
+        if not isinstance(code, self.code_type):
+            raise ConfigError(
+                f"the code is a {type(code).__name__}; {type(self).__name__} takes a {self.code_type.__name__}, "
+                "as encode and from_symbols give it"
+            )
 
 
 def calls_of(code: Code, n_axes: int) -> Iterator[Code]:

@@ -29,6 +29,8 @@ class IndexCode(NamedTuple):
 class OneIndexCoder(OneShotCoder):
     """The part of the protocol that all coders of one IndexCode share; a coder adds what is abstract here."""
 
+    code_type = IndexCode
+
     @abc.abstractmethod
     def exponent_table(self) -> Table:
         """The static table of the exponent."""

@@ -40,7 +40,7 @@ class StepCoder(CallsCoder):
     max_nats: largest KL of a block.  n_candidates: size of the index alphabet.  max_steps: padded length of a code.
     """
 
-    code_axes = 1
+    code_axes, code_type = 1, StepCode
     deciding: ClassVar[tuple[str, ...]]  # the options that decide how many steps a block takes
 
     @property

@@ -192,6 +192,14 @@ def test_vmap_is_one_compiled_program(case):
     assert len(jaxpr.eqns) <= 8
 
 
+def test_what_is_no_code_of_the_coder_is_refused_by_its_type(case):
+    key, p, _ = case.received()
+    for other in (None, (), np.zeros(3), {"index": 1}):
+        for call in (lambda: case.coder.decode(key, p, other), lambda: case.coder.index_bits(other)):  # noqa: B023
+            with pytest.raises(ConfigError, match=rf"the code is a \w+; {type(case.coder).__name__} takes a \w+Code"):
+                call()
+
+
 def test_many_codes_are_not_taken_for_one(case):
     key, p, _ = case.received()
     with pytest.raises(ConfigError, match="1 leading axes of calls"):

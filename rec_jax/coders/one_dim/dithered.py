@@ -53,6 +53,8 @@ class DitheredCode(NamedTuple):
 class DitheredCoder(OneShotCoder):
     """See the module's docstring. target: "gaussian" (q is a DiagGaussian) or "uniform" (q is a UniformTarget)."""
 
+    code_type = DitheredCode
+
     target: str = "gaussian"
     target_scale: float = 0.1
 

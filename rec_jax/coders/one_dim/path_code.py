@@ -35,6 +35,8 @@ class SplittingCoder(OneShotCoder):
     costs bits, never exactness.  max_nats: largest log q/p.
     """
 
+    code_type = PathCode
+
     split: str = "dyadic"
     expected_kl_nats: float = 6.0
     max_nats: float = 10.0

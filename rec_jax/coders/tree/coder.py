@@ -5,7 +5,7 @@ to K groups of equal expected KL (groups.py). Step k gives its group one of M ca
 whole path of indices before it, and a path's score is log q/p of the dims that it has fixed so far. The best B paths
 survive each step (the M-algorithm for random tree codes, Jelinek and Anderson 1971); in the end the best one is sent:
 K and K indices, ln M nats each, with K ln M about KL. Dims that no candidate would reach, or that are far wider than p,
-are moved (outliers.py); a call with too many wide ones overflows.
+are moved (outliers.py); a call with too many of them overflows.
 
 Where beam search (beam_search.py) splits the variance of all dims into K auxiliary variables, the tree splits the
 dims, so a path's score needs no partial sums, and the scores of all candidates of a step, over all paths, are one
@@ -17,8 +17,8 @@ Side information: the outliers, and one K per block, where a block is a whole ca
 one of a few numbers (rates.py), coded around a learned centre; with nothing learned, by a table that suits any; and of
 a picture's calls, by those before it (picture_counts.py).
 
-Domain: any D of some hundred dims or more; up to 128 dims a call may need more than ln F nats. Cost: O(K (F log F +
-B M)) per block. Approximate: z follows q as B grows. Use it wherever a call has many dims; see docs/tree_coder.md.
+Domain: any D of some hundred dims or more; up to 128 dims a call may need more than ln F - 0.7 nats. Approximate: z
+follows q as B grows. Cost: O(K (F log F + B M)) per block. Use it wherever a call has many dims; see docs/tree_coder.md.
 """
 
 import dataclasses
@@ -74,6 +74,8 @@ class TreeCoder(StepCoder):
     outliers_in_order: how they are named (outliers.py).  step_counts: how K is coded; None: by a table that suits any.
     """
 
+    code_type = TreeCode
+
     n_candidates: int = 16
     n_beams: int = 4096
     sequence_length: int = 4096
@@ -122,7 +124,8 @@ class TreeCoder(StepCoder):
     @property
     def domain(self) -> str:
         return (
-            f"{super().domain}, or with more than {MAX_OUTLIERS} dims of over 3 times p's scale, which it cannot reach"
+            f"{super().domain}, or with more than {MAX_OUTLIERS} dims a call of over {self.reach_nats:.1f} nats or 3 "
+            "times p's scale, which it cannot reach"
         )
 
     def count_table(self, before: np.ndarray) -> Table:

@@ -18,6 +18,7 @@ from rec_jax.exact.arithmetic import FRACTION_BITS
 from rec_jax.exact.threefry import Key
 
 PATHS_AT_ONCE = 16_384  # as many blocks as hold so many paths are searched together, at most BLOCKS_AT_ONCE
+ROUNDING_NATS = 0.1  # more than two ways to compute a dim's nats differ by
 BLOCKS_AT_ONCE = 4  # more would waste steps on the longest of them
 
 
@@ -31,8 +32,10 @@ def _encode_calls(coder: TreeCoder, keys: Key, q: DiagGaussian, p: DiagGaussian,
     outliers = jax.vmap(lambda q, p: find_outliers(q, p, coder.reach_nats))(q, p)
     target = cut_target(q, jax.vmap(recentre)(p, outliers), coder.block_size)  # [N, n_blocks, d]
     shape = target.loc.shape[:2]
-    block_kl = jnp.sum(kl_nats(target, DiagGaussian(0.0, 1.0)), axis=-1)
-    overflow = ~(block_kl <= coder.max_nats) | jnp.any(target.scale > WIDE, axis=-1)  # true for NaN as well
+    dim_kl = kl_nats(target, DiagGaussian(0.0, 1.0))
+    block_kl = jnp.sum(dim_kl, axis=-1)
+    unmoved = jnp.any((dim_kl > coder.reach_nats + ROUNDING_NATS) | (target.scale > WIDE), axis=-1)  # no room for them
+    overflow = ~(block_kl <= coder.max_nats) | unmoved  # true for NaN as well
     n_steps = jnp.where(overflow, 0, choose_steps(coder, block_kl))
     dealt = jnp.broadcast_to(coder.block_shares(p.loc.shape[-1], shares, jnp), target.loc.shape)
     flat = jax.tree.map(
