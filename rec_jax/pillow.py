@@ -1,22 +1,28 @@
 """`.rec` as a format of Pillow, from the import of this module on.
 
 >>> import rec_jax.pillow
->>> image.save("picture.rec")  # modes RGB, L and I;16; options: model=NAME|PATH, preset=NAME
+>>> image.save("picture.rec")  # modes RGB, L and I;16; options: model=NAME|PATH, preset=NAME, quality=0..100
 >>> Image.open("picture.rec")  # size and mode at once, the pixels when they are asked for
 
-As Pillow's own formats do, it raises OSError for what cannot be read or written. A `.rec` file holds pixels alone: an
-image with a colour profile, a transparent colour or an orientation is refused until the caller takes that away.
+As Pillow's own formats do, it raises OSError for what cannot be read or written. A `.rec` file holds the pixels of one
+picture alone: an image with a colour profile or another meaning of colours than sRGB's, a transparent colour, an
+orientation or further frames is refused until the caller takes that away. A lossy model needs a quality.
 """
 
 import io
+import os
 from typing import Any
 
 import numpy as np
 from PIL import ExifTags, Image, ImageFile
 
 from rec_jax.codec import container, decode, load_codec
+from rec_jax.codec.base import FileCodec
+from rec_jax.codec.curve import CurveCodec
 from rec_jax.codec.defaults import default_model
 from rec_jax.core.errors import RecError
+from rec_jax.data.formats.exif import inspect_exif
+from rec_jax.data.formats.png import gamma_other_than_srgb, primaries_other_than_srgb
 
 FORMAT = "REC"
 _DTYPES = {"RGB": np.dtype(np.uint8), "L": np.dtype(np.uint8), "I;16": np.dtype("<u2")}
@@ -27,6 +33,7 @@ def register() -> None:
     """Makes `.rec` known to Pillow; importing this module does it."""
     Image.register_open(FORMAT, RecImageFile, container.is_rec)
     Image.register_save(FORMAT, _save)
+    Image.register_save_all(FORMAT, _save_all)
     Image.register_extension(FORMAT, ".rec")
 
 
@@ -78,18 +85,76 @@ def _save(image: Image.Image, fp: Any, filename: str | bytes) -> None:
     del filename
     if image.mode not in _DTYPES:
         raise OSError(f"cannot write mode {image.mode} as REC; convert it to one of {', '.join(_DTYPES)}")
+    if (n := container.n_frames(image)) > 1:
+        raise OSError(f"a .rec file holds one picture, not {n} frames; save image.copy(), which is the one shown")
     options = image.encoderinfo
-    for name, meaning in _MEANINGS.items():
+    if options.get("append_images"):
+        _save_all(image, fp, "")
+    for name, meaning in (_MEANINGS | _other_colours(image)).items():
         if options.get(name, image.info.get(name)) is not None:
             raise OSError(f"a .rec file does not hold {meaning}; save(..., {name}=None) leaves it out")
-    if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
-        raise OSError("a .rec file does not hold an orientation; turn the image with ImageOps.exif_transpose")
+    _check_exif(image)
     pixels = np.asarray(image)
     try:
-        codec = load_codec(options.get("model") or default_model(pixels), options.get("preset") or "default")
-        fp.write(codec.compress(pixels))
+        fp.write(_codec(pixels, options).compress(pixels))
     except RecError as error:
         raise OSError(str(error)) from error
+
+
+def _save_all(image: Image.Image, fp: Any, filename: str | bytes) -> None:
+    """A handler of Image.save with save_all or append_images."""
+    del image, fp, filename
+    raise OSError("a .rec file holds one picture; save each with a name of its own, without save_all and append_images")
+
+
+def _other_colours(image: Image.Image) -> dict[str, str]:
+    """{name in image.info: meaning} of what a PNG says beside a profile or sRGB, which are above it in rank."""
+    info = image.info
+    if "srgb" in info or info.get("icc_profile") is not None:
+        return {}
+    found = {
+        "gamma": gamma_other_than_srgb(info.get("gamma") or 0),
+        "chromaticity": primaries_other_than_srgb(info.get("chromaticity") or ()),
+    }
+    return {name: meaning for name, meaning in found.items() if meaning}
+
+
+def _check_exif(image: Image.Image) -> None:
+    """OSError for an orientation or colours that the EXIF data speak of: those given to save, or the image's own."""
+    if "exif" in image.encoderinfo:
+        given = image.encoderinfo["exif"]
+        given = given.tobytes() if isinstance(given, Image.Exif) else given or b""
+        if not isinstance(given, bytes):
+            raise OSError(f"exif={given!r}: bytes or an Image.Exif")
+        orientation, colour = inspect_exif(given)
+    else:
+        own = image.info.get("exif")
+        orientation, colour = _orientation(image), inspect_exif(own)[1] if isinstance(own, bytes) else ""
+    if orientation != 1:
+        raise OSError("a .rec file does not hold an orientation; turn the image with ImageOps.exif_transpose")
+    if colour:
+        raise OSError(f"a .rec file does not hold {colour}; save(..., exif=None) leaves it out")
+
+
+def _orientation(image: Image.Image) -> int:
+    """1 to 8; 1 for what is absent or unreadable."""
+    try:
+        value = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # Pillow raises almost any type on damaged EXIF
+        return 1
+    return value if value in range(1, 9) else 1
+
+
+def _codec(pixels: np.ndarray, options: dict[str, Any]) -> FileCodec:
+    model, preset, quality = options.get("model"), options.get("preset"), options.get("quality")
+    if not isinstance(model, str | os.PathLike | None) or not isinstance(preset, str | None):
+        raise OSError(f"model={model!r}, preset={preset!r}: a name or a path, and a name")
+    codec = load_codec(model or default_model(pixels), preset or "default")
+    if not isinstance(codec, CurveCodec):
+        return codec
+    if quality is None:
+        raise OSError(f"the model {model} is lossy; give save(..., quality=0..100) too, or a model that is not")
+    return codec.at(quality)
 
 
 register()

@@ -75,6 +75,93 @@ def test_what_a_file_does_not_hold_is_refused():
     np.testing.assert_array_equal(np.asarray(Image.open(file)), COLOUR)
 
 
+def refused(words, image=None, **options):
+    file = io.BytesIO()
+    with pytest.raises(OSError, match=words) as found:
+        (image or Image.fromarray(COLOUR)).save(file, "REC", **options)
+    assert "\n" not in str(found.value) and not file.getvalue()
+
+
+def saved(image, **options):
+    file = io.BytesIO()
+    image.save(file, "REC", **options)
+    return rec_jax.decode(file.getvalue())
+
+
+P3 = (0.3127, 0.329, 0.68, 0.32, 0.265, 0.69, 0.15, 0.06)
+SRGB = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
+
+
+@pytest.mark.parametrize(
+    ("info", "name"),
+    [
+        ({"gamma": 1.0}, "gamma"),
+        ({"gamma": 1 / 2.2}, None),
+        ({"gamma": 0.0}, None),
+        ({"chromaticity": P3}, "chromaticity"),
+        ({"chromaticity": SRGB}, None),
+        ({"srgb": 0, "gamma": 1.0, "chromaticity": P3}, None),
+    ],
+)
+def test_the_colours_of_a_png_are_those_of_srgb(info, name):
+    image = Image.fromarray(COLOUR)
+    image.info |= info
+    if name:
+        refused(rf"does not hold .*; save\(..., {name}=None\) leaves it out", image)
+    np.testing.assert_array_equal(saved(image, **{name: None} if name else {}), COLOUR)
+
+
+def test_a_profile_is_above_gamma():
+    image = Image.fromarray(COLOUR)
+    image.info |= {"gamma": 1.0, "icc_profile": b"some"}
+    refused("a colour profile", image)
+    np.testing.assert_array_equal(saved(image, icc_profile=None), COLOUR)
+
+
+def test_exif_that_is_given():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for given in (exif, exif.tobytes(), exif.tobytes()[6:]):
+        refused("exif_transpose", exif=given)
+    exif[0x0112] = 1
+    for given in (exif, exif.tobytes(), None, b"", b"no exif"):
+        np.testing.assert_array_equal(saved(Image.fromarray(COLOUR), exif=given), COLOUR)
+    refused("bytes or an Image.Exif", exif="no exif")
+    exif.get_ifd(0x8769)[0xA001] = 2
+    refused(r"Adobe RGB.*exif=None\) leaves it out", exif=exif)
+    image = Image.fromarray(COLOUR)
+    image.info["exif"] = exif.tobytes()
+    refused("Adobe RGB", image)
+    np.testing.assert_array_equal(saved(image, exif=None), COLOUR)
+    image.info["exif"] = b"no exif"
+    np.testing.assert_array_equal(saved(image.copy()), COLOUR)
+
+
+def test_several_pictures_are_refused(tmp_path):
+    frames = [Image.fromarray(COLOUR), Image.fromarray(COLOUR[::-1].copy())]
+    for options in ({"save_all": True}, {"append_images": frames[1:]}, {"save_all": False, "append_images": frames}):
+        refused("holds one picture; save each", frames[0], **options)
+    frames[0].save(tmp_path / "x.png", save_all=True, append_images=frames[1:])
+    with Image.open(tmp_path / "x.png") as several:
+        refused(r"one picture, not 2 frames; save image.copy\(\)", several)
+        several.seek(1)
+        np.testing.assert_array_equal(saved(several.copy()), COLOUR[::-1])
+
+
+def test_a_lossy_model_needs_a_quality(tmp_path):
+    refused(r"photos-lossy is lossy; give save\(..., quality=0..100\)", model="photos-lossy")
+    for quality in (101, "high", True):
+        refused("a whole number from 0 to 100", model="photos-lossy", quality=quality)
+    Image.fromarray(smooth_image(64, 64)).save(tmp_path / "a.rec", model="photos-lossy", quality=7)
+    header, payload = container.unpack((tmp_path / "a.rec").read_bytes())
+    assert header.kind == container.LOSSY and payload[0] == 7
+
+
+def test_options_of_another_type():
+    refused(r"preset=\['a'\]: a name", preset=["a"])
+    refused("model=5, preset=None: a name or a path", model=5)
+
+
 def test_files_that_cannot_be_opened():
     good = pack_stored(COLOUR)
     for data, words in (

@@ -35,6 +35,7 @@ def decode(found: Found, ignore_colour: bool, deep: bool, size: tuple[int, int] 
     with Image.open(io.BytesIO(found.data), formats=NAMES) as picture:
         _check_size(size, picture.size)
         _refuse_kind(picture)
+        found.check()
         if found.paired:
             pixels = _opaque_deep(np.ascontiguousarray(np.asarray(picture)).view(">u2").astype(np.uint16))
         elif found.deep and not picture.mode.startswith("I;16"):
@@ -43,6 +44,7 @@ def decode(found: Found, ignore_colour: bool, deep: bool, size: tuple[int, int] 
             pixels = np.asarray(picture).astype(np.uint16)
         else:
             picture.load()
+            _check_indices(picture, found.n_colours)
             pixels = np.asarray(_opaque(picture))
     return turned(~pixels if found.inverted else pixels, found.orientation)
 
@@ -69,6 +71,12 @@ def _refuse_kind(picture: ImageFile.ImageFile) -> None:
         raise UnsupportedImage(f"has {_MODES[picture.mode]}; {_SAVE_AS}")
     if picture.format == "GIF" and tuple(picture.tile[0][1] or ()) != (0, 0, *picture.size):
         raise UnsupportedImage(f"has a frame that does not cover the picture; {_SAVE_AS}")
+
+
+def _check_indices(picture: ImageFile.ImageFile, n_colours: int) -> None:
+    """CorruptFile for an index beyond the palette, which Pillow shows in some colour; mode L: where they are alike."""
+    if n_colours and picture.mode in ("P", "L", "1") and (index := int(np.max(np.asarray(picture)))) >= n_colours:
+        raise CorruptFile(f"it has colour {index}, beyond its palette of {n_colours}")
 
 
 def _two_halves(picture: ImageFile.ImageFile, data: bytes) -> np.ndarray:

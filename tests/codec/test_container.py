@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 import rec_jax
 from rec_jax.codec import container
@@ -236,3 +237,50 @@ def test_a_file_is_whatever_holds_its_bytes():
     for other in ("a.rec", None, 5, [206, 82], io.BytesIO(blob)):
         with pytest.raises(ConfigError, match=f"a {type(other).__name__} holds no bytes; give those of a .rec file"):
             rec_jax.decode(other)
+
+
+@pytest.mark.parametrize(
+    ("mode", "wanted"),
+    [
+        *((mode, r"image.convert\('RGB'\)") for mode in ("P", "YCbCr", "HSV", "LAB", "CMYK", "RGBA", "RGBX", "PA")),
+        *((mode, r"image.convert\('L'\)") for mode in ("1", "LA", "F")),
+        ("I", r"image.convert\('I;16'\)"),
+        ("I;16B", r"numpy.asarray\(image\).astype\('uint16'\)"),
+    ],
+)
+def test_pillow_images_whose_numbers_are_not_their_colours(mode, wanted):
+    with pytest.raises(UnsupportedImage, match=f"of mode {mode}; give one of RGB, L, I;16, as {wanted} is"):
+        container.checked_image(Image.new(mode, (4, 3)))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "I;16"])
+def test_pillow_images_that_are_taken(mode):
+    image = Image.new(mode, (4, 3), 7)
+    np.testing.assert_array_equal(container.checked_image(image), np.asarray(image))
+
+
+def test_pillow_images_of_several_frames_or_turned():
+    frames, file = [Image.new("RGB", (4, 3), colour) for colour in ("red", "blue")], io.BytesIO()
+    frames[0].save(file, "PNG", save_all=True, append_images=frames[1:])
+    several = Image.open(file)
+    with pytest.raises(UnsupportedImage, match=r"2 frames; give one, as image.copy\(\) is"):
+        container.checked_image(several)
+    np.testing.assert_array_equal(container.checked_image(several.copy()), np.asarray(frames[0]))
+    for orientation in range(10):
+        frames[0].getexif()[0x0112] = orientation
+        if 2 <= orientation <= 8:
+            with pytest.raises(UnsupportedImage, match=f"orientation {orientation}; give PIL.ImageOps.exif_transpose"):
+                container.checked_image(frames[0])
+        else:
+            container.checked_image(frames[0])
+    damaged = Image.new("RGB", (4, 3))
+    damaged.info["exif"] = b"no exif"
+    container.checked_image(damaged)
+
+
+def test_a_pillow_image_of_a_closed_file_is_taken(tmp_path):
+    greys = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    Image.fromarray(greys).save(tmp_path / "x.gif")
+    with Image.open(tmp_path / "x.gif") as image:
+        image.load()
+    np.testing.assert_array_equal(container.checked_image(image), greys)

@@ -1,9 +1,10 @@
 """What a picture file says beside its pixels, format by format; the policy for all of them stands here.
 
-Pixels are exact or refused. What is kept: every colour value of pictures with up to 8 or with 16 bits per colour,
-grey, colour or palette. Pictures with fewer than 8 bits come out as the 8-bit values that viewers show, which are as
-many. Refused by name: other depths, signed and floating-point values, CMYK and other colour spaces, transparency that
-says anything, channels without a meaning, several frames, pages or pictures in one file.
+Pixels are exact or refused; where some are missing, which a decoder may make up, the file is damaged. What is kept:
+every colour value of pictures with up to 8 or with 16 bits per colour, grey, colour or palette. Pictures with fewer
+than 8 bits come out as the 8-bit values that viewers show, which are as many. Refused by name: other depths, also in a
+palette, signed and floating-point values, CMYK and other colour spaces, transparency that says anything, channels
+without a meaning, several frames, pages or pictures in one file.
 
 Colour meaning is that of sRGB. What says otherwise is refused unless the caller ignores it, because the numbers alone
 would then show other colours: an ICC profile (any), cICP, gAMA or cHRM of a PNG, the colour space of EXIF (Adobe RGB),

@@ -1,8 +1,13 @@
 """What looking at a file finds before its pixels are decoded."""
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
+
+
+def _nothing() -> None:
+    pass
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,6 +20,9 @@ class Found:
     inverted: a grey value of 0 is white.
     orientation: 1 to 8, as EXIF counts.
     colour: what says that the numbers mean other colours than sRGB's, '' if nothing does.
+    n_colours: entries of the palette, 0 if there is none or it holds every index.
+    check: raises CorruptFile for coded pixels that are missing, where the decoder would make them up; it may take as
+      long as decoding, so it is called when the size is known to be allowed.
     """
 
     size: tuple[int, int]
@@ -25,8 +33,11 @@ class Found:
     inverted: bool = False
     orientation: int = 1
     colour: str = ""
+    n_colours: int = 0
+    check: Callable[[], None] = _nothing
 
 
+MAX_PIXELS = 2**28  # of a picture that is read here
 SRGB_PRIMARIES = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06)  # x, y of red, green and blue
 SRGB_WHITE = (0.3127, 0.3290)
 _TOLERANCE = 0.005

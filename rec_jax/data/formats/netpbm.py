@@ -5,11 +5,10 @@ import re
 import numpy as np
 
 from rec_jax.core.errors import CorruptFile, UnsupportedImage
-from rec_jax.data.formats.found import Found, several
+from rec_jax.data.formats.found import MAX_PIXELS, Found, several
 
 _TOKEN = re.compile(rb"(?:\s|#[^\r\n]*[\r\n])*(\d+)")
 _SPACE = re.compile(rb"(?:\s|#[^\r\n]*(?:[\r\n]|$))*")
-MAX_PIXELS = 2**28
 
 
 def inspect(data: bytes) -> Found:

@@ -6,7 +6,7 @@ import struct
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _LETTERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 _MAX_ENTRIES = 4096
-_MAX_VALUES = 1 << 16
+_MAX_VALUES = 1 << 20  # a TIFF may have as many strips as rows
 
 
 @dataclasses.dataclass(frozen=True)

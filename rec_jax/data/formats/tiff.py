@@ -2,6 +2,8 @@
 
 import struct
 
+import numpy as np
+
 from rec_jax.core.errors import CorruptFile, UnsupportedImage
 from rec_jax.data.formats.exif import colour_of, orientation_of
 from rec_jax.data.formats.found import Found, several
@@ -9,7 +11,9 @@ from rec_jax.data.formats.tags import Directory, first_directory
 
 _WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _FILL_ORDER = 256, 257, 258, 262, 266
 _SAMPLES, _PLANAR, _EXTRA, _FORMAT, _REDUCED, _ICC, _DNG = 277, 284, 338, 339, 254, 34675, 50706
-_GREY_CURVE = 291
+_GREY_CURVE, _COMPRESSION, _COLOUR_MAP, _NOT_COMPRESSED, _OLD_JPEG = 291, 259, 320, 1, 6
+_STRIPS, _STRIP_ROWS, _STRIP_BYTES = 273, 278, 279
+_TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES = 322, 323, 324, 325
 _PIXELS = {256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 292, 293, 317, 320, 322, 323, 324, 325}
 _PIXELS |= {332, 338, 339, 347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532}
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _MASK, _CMYK, _YCBCR, _LAB = 0, 1, 2, 3, 4, 5, 6, 8
@@ -29,6 +33,8 @@ def inspect(data: bytes) -> Found:
         raise UnsupportedImage(f"is a BigTIFF of the big-endian kind; {_SAVE_AS}")
     _check_alone(directory)
     depth = _check_kind(directory)
+    _check_palette(directory, depth)
+    _check_complete(directory)
     inverted = depth == 16 and directory.number(_PHOTOMETRIC, 0) == _WHITE_IS_ZERO
     return Found(
         (directory.number(_WIDTH, 0), directory.number(_HEIGHT, 0)),
@@ -78,6 +84,60 @@ def _check_kind(directory: Directory) -> int:
     if depth == 16 and not (plain and (photometric == _RGB or not extra)):
         raise UnsupportedImage(f"has 16 bits per colour in separate planes or with alpha; {_SAVE_AS}")
     return depth
+
+
+def _check_palette(directory: Directory, depth: int) -> None:
+    """Entries have 16 bits, of which Pillow takes the higher 8: they must say no more."""
+    if directory.number(_PHOTOMETRIC, -1) != _PALETTE:
+        return
+    entries = np.array(directory.values(_COLOUR_MAP), np.int64)
+    if len(entries) != 3 << depth:
+        raise CorruptFile(f"its palette has {len(entries)} values, {3 << depth} are due")
+    if (entries % 257).any() and (entries % 256).any():
+        raise UnsupportedImage(
+            "has palette colours of 16 bits that are none of 8 bits, and nothing is cut to 8 bits; "
+            "save it as an RGB PNG of 16 bits first"
+        )
+
+
+def _check_complete(directory: Directory) -> None:
+    """CorruptFile unless there is a strip or tile for every pixel and, without compression, a byte for every value."""
+    width, height = directory.number(_WIDTH, 0), directory.number(_HEIGHT, 0)
+    compression = directory.number(_COMPRESSION, _NOT_COMPRESSED)
+    if compression == _OLD_JPEG:  # may have none
+        return
+    plain = compression == _NOT_COMPRESSED
+    tiled = _TILE_WIDTH in directory.entries or _TILES in directory.entries
+    if tiled and plain and _STRIPS in directory.entries:
+        raise CorruptFile("it has strips and tiles at once")
+    columns, rows = width, min(directory.number(_STRIP_ROWS, height), height)
+    if tiled:
+        columns, rows = directory.number(_TILE_WIDTH, 0), directory.number(_TILE_HEIGHT, 0)
+    if width <= 0 or height <= 0 or columns <= 0 or rows <= 0:
+        raise CorruptFile("it, or its strips or tiles, have no pixel")
+    planes = _bits(directory) if directory.number(_PLANAR, 1) == 2 else [sum(_bits(directory))]
+    across, down = -(-width // columns), -(-height // rows)
+    what = "tiles" if tiled else "strips"
+    offsets = directory.values(_TILES if tiled and _TILES in directory.entries else _STRIPS)
+    n_due = across * down * len(planes)
+    if len(offsets) < n_due or (plain and len(offsets) > n_due):
+        raise CorruptFile(f"it has {len(offsets)} {what}, {n_due} are due")
+    if not plain or directory.number(_PHOTOMETRIC, -1) == _YCBCR:  # libtiff, or nobody, reads them
+        return
+    row_bytes = np.repeat([-(-columns * bits // 8) for bits in planes], across * down)
+    n_rows = np.tile(np.repeat(np.minimum(rows, height - rows * np.arange(down)), across), len(planes))
+    due = (row_bytes * n_rows).astype(np.uint64)
+    lengths = np.array(directory.values(_TILE_BYTES if tiled else _STRIP_BYTES) or due, np.uint64)  # old ones lack it
+    if len(lengths) != n_due or (lengths < due).any():
+        raise CorruptFile(f"its {what} hold fewer bytes than their pixels need")
+    if max(np.array(offsets, np.uint64) + due) > len(directory.data):
+        raise CorruptFile(f"its {what} go on behind its end")
+
+
+def _bits(directory: Directory) -> list[int]:
+    """Bits of each value of a pixel; one number may stand for all."""
+    bits, n_samples = directory.values(_BITS) or (1,), directory.number(_SAMPLES, 1)
+    return [int(n) for n in (bits * n_samples if len(bits) == 1 else bits[:n_samples])]
 
 
 def _colour(directory: Directory) -> str:
