@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rec_jax.codec import container, load_codec, model_file
+from rec_jax.codec import container, load_codec, model_file, open_package
 from rec_jax.codec.base import FileCodec
 from rec_jax.core.errors import BitstreamMismatch, RecError, WrongModel
 from rec_jax.core.loading_jax import without_etils
@@ -32,6 +32,12 @@ def open_codec(name_or_path: str, preset: str, lossy: bool = False) -> FileCodec
         return keeping
     enable_compilation_cache()
     return codec
+
+
+def check_model(name_or_path: str | None) -> None:
+    """What opening a model raises, whether or not a file turns out to need it; None: no model was named."""
+    if name_or_path is not None:
+        open_package(name_or_path)
 
 
 def verify(codec: FileCodec, data: bytes, image: np.ndarray, source: str) -> str:

@@ -54,7 +54,8 @@ class _Parser(argparse.ArgumentParser):
     """A wrong command line is one line, like every other failure."""
 
     def error(self, message: str):
-        self.exit(2, f"rec-jax: {message}; see {self.prog} --help\n")
+        complain(f"rec-jax: {message}; see {self.prog} --help")
+        self.exit(2)
 
 
 def _fail(line: str, code: int = 1) -> int:

@@ -7,13 +7,12 @@ import time
 from rec_jax.cli import codecs, lossy
 from rec_jax.cli.bulk.run import add_options, find_work, one_or_many, run_bulk
 from rec_jax.cli.describe import embedded_format, sizes
-from rec_jax.cli.streams import deliver, report
+from rec_jax.cli.streams import check_target, deliver, naming, report
 from rec_jax.codec import container
 from rec_jax.codec.base import FileCodec
 from rec_jax.codec.defaults import LARGE_MODEL, LOSSY_MODEL, SMALL_MODEL, default_model
 from rec_jax.codec.presets import PRESETS
 from rec_jax.codec.tiles import SMALL
-from rec_jax.core.outputs import check_output
 from rec_jax.core.progress import progress_line
 
 
@@ -45,8 +44,8 @@ def _run_many(arguments: argparse.Namespace) -> int:
     from rec_jax.cli.bulk.compressing import Compressor
     from rec_jax.data.image_files import is_image_name
 
-    inputs = find_work(arguments, ".rec", is_image_name)
     aim = lossy.aim_of(arguments)
+    inputs = find_work(arguments, ".rec", is_image_name)
     options = (arguments.model, arguments.preset, arguments.drop_icc, arguments.verify, aim)
     make_work = functools.partial(Compressor, *options, force=arguments.force)
     default = SMALL_MODEL if aim is None else LOSSY_MODEL
@@ -58,14 +57,15 @@ def _run_one(arguments: argparse.Namespace, source: str, output: str) -> None:
     from rec_jax.codec.image_io import read_image
 
     start_s = time.perf_counter()
-    check_output(output, source, arguments.force, suffix=".rec")
     aim = lossy.aim_of(arguments)
+    check_target(output, source, arguments.force, suffix=".rec")
     image = read_image(source, drop_icc=arguments.drop_icc)
     model = arguments.model or (default_model(image) if aim is None else LOSSY_MODEL)
     codec = codecs.open_codec(model, arguments.preset, lossy=aim is not None)
-    with progress_line(f"rec-jax: {codec.progress_of}") as progress:
-        data = codec.compress(image, progress) if aim is None else lossy.compress(codec, aim, image, progress)
-    verified = codecs.verify(codec, data, image, source) if arguments.verify else ""
+    with naming(source):
+        with progress_line(f"rec-jax: {codec.progress_of}") as progress:
+            data = codec.compress(image, progress) if aim is None else lossy.compress(codec, aim, image, progress)
+        verified = codecs.verify(codec, data, image, source) if arguments.verify else ""
     deliver(output, data)
     elapsed_s = time.perf_counter() - start_s
     report(output, f"{_said_of(data, model, arguments.preset, codec)}{verified}, {elapsed_s:.1f} s")

@@ -7,11 +7,12 @@ import time
 from rec_jax.cli import codecs
 from rec_jax.cli.bulk.run import add_options, find_work, one_or_many, run_bulk
 from rec_jax.cli.describe import sizes
-from rec_jax.cli.streams import deliver, read_rec, report
+from rec_jax.cli.streams import check_target, deliver, naming, read_rec, report
 from rec_jax.codec import codec_of, container
 from rec_jax.codec.embedded import unpack_embedded
 from rec_jax.codec.png import png_bytes
-from rec_jax.core.outputs import check_output
+
+_DEVICES = ("cpu", "gpu", "tpu", "cuda", "rocm")  # jax's names; the latter two are kinds of gpu
 
 
 def add_parser(commands) -> None:
@@ -23,6 +24,7 @@ def add_parser(commands) -> None:
     command.add_argument("--model", metavar="NAME|PATH", help="default: the shipped model of the file's id")
     command.add_argument(
         "--device",
+        choices=_DEVICES,
         metavar="cpu|gpu|tpu",
         help="walk a lossless network of latents under jax there; default: numpy, without jax",
     )
@@ -38,6 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _run_many(arguments: argparse.Namespace) -> int:
     from rec_jax.cli.bulk.decompressing import Decompressor
 
+    codecs.check_model(arguments.model)
     inputs = find_work(arguments, ".png", lambda name: name.lower().endswith(".rec"))
     make_work = functools.partial(Decompressor, arguments.model, arguments.device, force=arguments.force)
     return run_bulk(arguments, inputs, make_work, 1 if arguments.device else None)
@@ -45,14 +48,16 @@ def _run_many(arguments: argparse.Namespace) -> int:
 
 def _run_one(arguments: argparse.Namespace, source: str, output: str) -> None:
     start_s = time.perf_counter()
-    check_output(output, source, arguments.force, suffix=".png")
+    check_target(output, source, arguments.force, suffix=".png")
+    codecs.check_model(arguments.model)
     data, header, payload = read_rec(source)
     on_device = False
-    if header.kind == container.EMBEDDED:
-        image = unpack_embedded(header, payload)
-    else:
-        codec = codec_of(header, arguments.model)
-        image, on_device = codecs.on_device(codec, arguments.device).decompress(data), codecs.takes_device(codec)
+    with naming(source):
+        if header.kind == container.EMBEDDED:
+            image = unpack_embedded(header, payload)
+        else:
+            codec = codec_of(header, arguments.model)
+            image, on_device = codecs.on_device(codec, arguments.device).decompress(data), codecs.takes_device(codec)
     deliver(output, png_bytes(image))
     how = f"lossy, quality {payload[0]}" if header.kind == container.LOSSY else "exact"
     how += ", on the processor" if arguments.device and not on_device else ""

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 from rec_jax.codec.base import FileCodec
 from rec_jax.codec.defaults import LOSSY_MODEL
+from rec_jax.core.errors import ConfigError
 
 if TYPE_CHECKING:
+    from rec_jax.codec.curve import CurveCodec
     from rec_jax.codec.rate_control import Aim
 
 _AIMS = ("quality", "multiplier", "max_bytes", "psnr_db")  # fields of an Aim
@@ -25,18 +27,26 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 
 def aim_of(arguments: argparse.Namespace) -> "Aim | None":
-    """What is asked for; None: no loss."""
+    """What is asked for; None: no loss. What no file can be ends the program, as a wrong command line does."""
     aims: dict[str, Any] = {name: getattr(arguments, name) for name in _AIMS}
     if not arguments.lossy and all(value is None for value in aims.values()):
         return None
     from rec_jax.codec.rate_control import Aim
 
-    return Aim(**aims)
+    try:
+        return Aim(**aims)
+    except ConfigError as error:
+        arguments.usage_error(str(error))
 
 
 def compress(codec: FileCodec, aim: "Aim", image: Any, progress: Any = None) -> bytes:
     """The file of one picture."""
+    return aim.encode(curve_codec(codec), image, progress).blob
+
+
+def curve_codec(codec: FileCodec) -> "CurveCodec":
+    """The codec that open_codec gave for lossy files."""
     from rec_jax.codec.curve import CurveCodec
 
     assert isinstance(codec, CurveCodec), "as open_codec saw to"
-    return aim.encode(codec, image, progress).blob
+    return codec

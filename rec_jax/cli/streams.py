@@ -1,9 +1,14 @@
 """A command's one input and one output: files, or standard input and output, which `-` names."""
 
+import contextlib
+import os
+from collections.abc import Generator
+
 from rec_jax.codec import container
 from rec_jax.core.console import complain, flush_or_drop, say
 from rec_jax.core.errors import RecError
 from rec_jax.core.files import STANDARD, read_bytes, read_standard_input, write_bytes_atomic, write_standard_output
+from rec_jax.core.outputs import check_output
 
 _MAX_REC_BYTES = 6 * container.MAX_PIXELS + 64
 
@@ -11,10 +16,27 @@ _MAX_REC_BYTES = 6 * container.MAX_PIXELS + 64
 def read_rec(path: str) -> tuple[bytes, container.Header, bytes]:
     """The bytes, header and stream of a `.rec` file; errors name the file."""
     data = read_standard_input(_MAX_REC_BYTES) if path == STANDARD else read_bytes(path, _MAX_REC_BYTES)
-    try:
+    with naming(path):
         return data, *container.unpack(data)
+
+
+@contextlib.contextmanager
+def naming(path: str) -> Generator[None]:
+    """A RecError in this block names the input, if it does not yet."""
+    try:
+        yield
     except RecError as error:
-        raise type(error)(f"{display_name(path)}: {error}") from None
+        name = display_name(path)
+        if str(error).startswith(name):
+            raise
+        raise type(error)(f"{name}: {error}") from None
+
+
+def check_target(output: str, source: str, force: bool, suffix: str) -> None:
+    """core.outputs.check_output, which says what else to write in place of /dev/stdout and other pipes."""
+    if output != STANDARD and os.path.exists(output) and not (os.path.isfile(output) or os.path.isdir(output)):
+        raise RecError(f"{output} is a pipe or a device; name a file to write, or - for standard output")
+    check_output(output, source, force, suffix)
 
 
 def deliver(output: str, data: bytes) -> None:

@@ -27,8 +27,7 @@ class CurveCodec(FileCodec):
     exact = False
 
     def __post_init__(self):
-        if type(self.quality) is not int or not 0 <= self.quality <= MAX_QUALITY:
-            raise ConfigError(f"quality={self.quality!r}: a whole number from 0 to {MAX_QUALITY}")
+        check_quality(self.quality)
 
     @property
     @abc.abstractmethod
@@ -58,6 +57,12 @@ class CurveCodec(FileCodec):
     def encoder_params(self, quality: int) -> dict[str, Any]:
         """The same, and the encoder's own, as floats."""
         return float_params(at_quality(self.package.stored, quality))
+
+
+def check_quality(quality: int) -> None:
+    """ConfigError for what is no quality."""
+    if type(quality) is not int or not 0 <= quality <= MAX_QUALITY:
+        raise ConfigError(f"quality={quality!r}: a whole number from 0 to {MAX_QUALITY}")
 
 
 def check_8_bits(images: Sequence[np.ndarray]) -> None:

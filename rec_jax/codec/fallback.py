@@ -37,8 +37,14 @@ def raw(image: np.ndarray) -> tuple[int, bytes]:
 
 
 def quick(image: np.ndarray) -> tuple[int, bytes]:
-    """(kind, payload) of a fast WebP, or the pixels as they are: within some percent of `smallest` for photographs."""
-    return _least([raw(image), (WEBP, webp.pack(_planes(image), *webp.QUICK) if image.size else None)])
+    """(kind, payload) of a fast WebP, or the pixels as they are: within some percent of `smallest` for photographs.
+
+    Of a picture that no WebP can hold: of the smallest kind, for the pixels alone say nothing of what it takes.
+    """
+    if not image.size:
+        return raw(image)
+    packed = webp.pack(_planes(image), *webp.QUICK)
+    return _least([raw(image), (WEBP, packed)]) if packed is not None else _without_webp(image, raw(image))
 
 
 def smallest(image: np.ndarray, known: tuple[int, bytes] | None = None) -> tuple[int, bytes]:
@@ -53,9 +59,15 @@ def smallest(image: np.ndarray, known: tuple[int, bytes] | None = None) -> tuple
         return raw(image)
     kind, payload = known or quick(image)
     slower = _pack_webp(image, payload if kind == WEBP else None)
+    if slower is None:
+        return kind, payload  # the smallest, as `quick` saw to
     best = _least([(kind, payload), raw(image), (WEBP, slower)])
     if len(best[1]) <= webp.FEW_BYTES and image.shape[0] * image.shape[1] > webp.SMALL_PIXELS:
         return best
+    return _without_webp(image, best)
+
+
+def _without_webp(image: np.ndarray, best: tuple[int, bytes]) -> tuple[int, bytes]:
     return _least([best, (PNG, _pack_png(image)), (LZMA, _pack_lzma(image))])
 
 

@@ -37,6 +37,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {  # the place is the number in a fil
 }
 NO_PRESET = 14  # a model without latents, which takes no coder
 CUSTOM_PRESET = 15  # a coder that no preset names: the reader must be given the same one
+_NOT_PRESETS = {NO_PRESET: "none", CUSTOM_PRESET: "custom"}
 
 
 def preset_coder(name: str) -> LayerCoder:
@@ -52,7 +53,7 @@ def preset_number(coder: LayerCoder) -> int:
 
 
 def preset_name(number: int) -> str:
-    """The preset as the command line calls it, 'none' without a coder, or 'custom'."""
-    if number == NO_PRESET:
-        return "none"
-    return list(PRESETS)[number] if number < len(PRESETS) else "custom"
+    """The preset as the command line calls it, 'none' without a coder, 'custom', or a number that is not known yet."""
+    if number in _NOT_PRESETS:
+        return _NOT_PRESETS[number]
+    return list(PRESETS)[number] if number < len(PRESETS) else f"{number} (unknown)"

@@ -6,12 +6,14 @@ what is returned was encoded, and kept the promise.
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable
 
 import numpy as np
 
+from rec_jax.codec import container
 from rec_jax.codec.base import Encoded
-from rec_jax.codec.curve import CurveCodec
+from rec_jax.codec.curve import CurveCodec, check_quality, read_quality
 from rec_jax.core.errors import ConfigError
 from rec_jax.core.progress import Progress
 from rec_jax.core.psnr import psnr_db
@@ -23,7 +25,7 @@ class Aim:
     """What a lossy file shall be: one of these, or nothing for the default quality.
 
     quality: 0 to 100.  multiplier: lambda, in bits per pixel per 255^2 MSE; the nearest quality.  max_bytes: of the
-    file.  psnr_db: of the picture.
+    file.  psnr_db: of the picture.  ConfigError for what no file can be.
     """
 
     quality: int | None = None
@@ -31,17 +33,48 @@ class Aim:
     max_bytes: int | None = None
     psnr_db: float | None = None
 
+    def __post_init__(self):
+        if self.quality is not None:
+            check_quality(self.quality)
+        if self.multiplier is not None and not 0 < self.multiplier < math.inf:
+            raise ConfigError(f"lambda={self.multiplier!r}: must be a number above 0")
+        if self.max_bytes is not None and self.max_bytes < 1:
+            raise ConfigError(f"max_bytes={self.max_bytes!r}: a whole number above 0")
+        if self.psnr_db is not None and not 0 < self.psnr_db < math.inf:
+            raise ConfigError(f"psnr_db={self.psnr_db!r}: a number above 0; exact pixels are a lossless model's")
+
     def encode(self, codec: CurveCodec, image: np.ndarray, progress: Progress | None = None) -> Encoded:
         """The file; ConfigError where there is none."""
         if self.max_bytes is not None:
             return encode_within(codec, image, self.max_bytes, progress)
         if self.psnr_db is not None:
             return encode_reaching(codec, image, self.psnr_db, progress)
+        return self._at_quality(codec).encode([image], progress)[0]
+
+    def is_kept_by(self, blob: bytes, pixels: np.ndarray, codec: CurveCodec, image: np.ndarray) -> bool:
+        """Whether a file of an image, which decodes to `pixels`, is as `encode` would make it or keeps its promise.
+
+        RecError for an image, or a file, that cannot be a lossy codec's.
+        """
+        header, payload = container.unpack(blob)
+        if header.kind == container.LOSSLESS:
+            return False
+        if self.max_bytes is not None:
+            return len(blob) <= self.max_bytes
+        if self.psnr_db is not None:
+            return psnr_db(image, pixels) >= self.psnr_db
+        codec = self._at_quality(codec)
+        if header.kind == container.LOSSY:
+            return read_quality(header, payload) == codec.quality
+        if 8 * len(blob) <= codec.estimate(image)[0]:
+            return True
+        return codec.encode([image])[0].kind == container.EMBEDDED
+
+    def _at_quality(self, codec: CurveCodec) -> CurveCodec:
+        """The codec at what was asked for, where it is a quality."""
         if self.multiplier is not None:
-            codec = codec.at(quality_of(codec.model.lambdas, self.multiplier))
-        elif self.quality is not None:
-            codec = codec.at(self.quality)
-        return codec.encode([image], progress)[0]
+            return codec.at(quality_of(codec.model.lambdas, self.multiplier))
+        return codec if self.quality is None else codec.at(self.quality)
 
 
 def encode_within(codec: CurveCodec, image: np.ndarray, max_bytes: int, progress: Progress | None = None) -> Encoded:
@@ -68,18 +101,21 @@ def encode_within(codec: CurveCodec, image: np.ndarray, max_bytes: int, progress
 def encode_reaching(codec: CurveCodec, image: np.ndarray, least_db: float, progress: Progress | None = None) -> Encoded:
     """The file of the lowest quality found whose picture has at least least_db decibels.
 
-    Raises ConfigError where even quality 100 has less.
+    Raises ConfigError where even quality 100 has less, whose file is made whatever is estimated: it may be exact.
     """
-    quality = _last_true(lambda quality: psnr_db(image, codec.at(quality).estimate(image)[1]) < least_db) + 1
-    reached = -1.0
+    quality = _last_true(
+        lambda quality: psnr_db(image, codec.at(quality).estimate(image)[1]) < least_db, MAX_QUALITY - 1
+    )
+    quality, reached = quality + 1, 0.0
     while quality <= MAX_QUALITY:
         found = codec.at(quality).encode([image], progress)[0]
         reached = psnr_db(image, codec.decompress(found.blob))
         if reached >= least_db:
             return found
         quality += 1
-    best = f"; it reaches {reached:.2f} dB" if reached >= 0 else ""
-    raise ConfigError(f"psnr {least_db} dB is beyond this model at quality {MAX_QUALITY}{best}: ask for less")
+    raise ConfigError(
+        f"psnr {least_db} dB is beyond this model at quality {MAX_QUALITY}; it reaches {reached:.2f} dB: ask for less"
+    )
 
 
 def _last_true(holds: Callable[[int], bool], most: int = MAX_QUALITY) -> int:

@@ -2,14 +2,17 @@
 
 import contextlib
 import os
+import re
 import sys
-from typing import NoReturn
+from typing import NoReturn, TextIO
+
+from rec_jax.core.messages import printable
 
 
 def say(line: str) -> None:
     """A line on stdout, at once. Raises OSError that names standard output; BrokenPipeError if its reader has gone."""
     try:
-        print(line, flush=True)  # nothing where there is no stdout
+        print(_shown(line, sys.stdout), flush=True)  # nothing where there is no stdout
     except OSError as error:
         raise type(error)(error.errno, error.strerror, "standard output") from None
 
@@ -20,7 +23,13 @@ def complain(line: str) -> None:
         with contextlib.suppress(OSError, ValueError):
             if sys.stderr.isatty():
                 sys.stderr.write("\r\x1b[K")
-            print(" ".join(line.split()), file=sys.stderr, flush=True)
+            print(_shown(re.sub(r"\s*[\r\n]\s*", " ", line.strip()), sys.stderr), file=sys.stderr, flush=True)
+
+
+def _shown(line: str, stream: TextIO | None) -> str:
+    """The line as a terminal can be given it, and the stream's encoding has it."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return printable(line).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def flush_or_drop() -> None:

@@ -146,16 +146,42 @@ def test_what_is_wrong_with_the_command_is_told_before_any_work(capsys, pictures
     (folder / "p/00.jpg").write_bytes(b"")
     (folder / "file").touch()
     (folder / "empty").mkdir()
+    (folder / "dangling").symlink_to("nowhere")
     for words, match in (
         (["p", "-o", "out"], "would both become out/00.rec"),
         (["p/00.png", "-o", "file"], "file is a file; name a folder"),
-        (["p/00.png", "-o", "file/below"], "Not a directory"),
+        (["p/00.png", "-o", "file/below"], "file/below: Not a directory"),
+        (["p/00.png", "-o", "dangling"], "dangling is a link to nothing"),
+        (["p/00.png", "-o", "dangling/below/"], "dangling is a link to nothing"),
+        (["p/00.png", "-o", "x" * 300], "x: File name too long"),
         (["empty", "-o", "out"], "empty: nothing to do there"),
         (["p/00.png", "-o", "out", "--model", "absent"], "no model 'absent'"),
     ):
         out, err = bulk(capsys, "compress", *words, code=1)
         assert out == [] and len(err) == 1 and match in err[0], err
-    assert not list(folder.glob("out/*"))
+    assert not os.path.exists("out")
+
+
+def test_no_folder_is_made_for_nothing(capsys, pictures, folder):
+    (folder / "in.rec").write_bytes(pack_embedded(IMAGE))
+    for words, match in (
+        (["compress", "absent.png"], "absent.png: no such file"),
+        (["compress", "in.rec"], "in.rec is not a picture"),
+        (["compress", "p", "--model", "absent"], "no model 'absent'"),
+        (["decompress", "in.rec", "in.rec", "--model", "absent"], "neither a file nor a shipped model"),
+    ):
+        _, err = bulk(capsys, *words, "-o", "out/below", code=1)
+        assert len(err) == 1 and match in err[0] and not os.path.exists("out")
+
+
+def test_a_folder_that_cannot_be_written_is_named_itself(capsys, pictures, monkeypatch):
+    def read_only(*_, **__):
+        raise OSError(30, "Read-only file system", "/some/temporary/file")
+
+    monkeypatch.setattr(os, "open", read_only)
+    for name in ("p", "out/below"):
+        _, err = bulk(capsys, "compress", "p/00.png", "-o", name, code=1)
+        assert err == [f"rec-jax: {name}: Read-only file system"]
 
 
 def test_shards_share_the_files(capsys, pictures, folder):

@@ -99,6 +99,23 @@ def test_two_files_never_become_one(tmp_path):
         find("picture.rec", folder=".")
 
 
+def test_links_hide_no_input(tmp_path):
+    (tmp_path / "picture.rec").touch()
+    (tmp_path / "here").symlink_to(".")
+    with pytest.raises(RecError, match="picture.rec is an input and would be an output"):
+        find("picture.rec", folder="here")
+    with pytest.raises(RecError, match="is an input and would be an output"):
+        find("here/picture.rec", folder=".")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/a.rec").symlink_to("../p/a.png")
+    with pytest.raises(RecError, match="p/a.png is an input and would be an output"):
+        find("p/a.png")
+    (tmp_path / "out/a.rec").unlink()
+    (tmp_path / "out/a.rec").symlink_to("e.tar.rec")
+    with pytest.raises(RecError, match="would both become"):
+        find("p/a.png", "e.tar.png")
+
+
 def test_shards():
     assert parse_shard("2/5") == Shard(2, 5)
     for text in ("0/5", "6/5", "2", "2/", "/5", "a/b", "-1/5", "1/5/5"):

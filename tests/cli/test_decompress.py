@@ -60,6 +60,14 @@ def test_models_that_do_not_fit(folder, capsys):
         fails(capsys, "decompress", f"{name}.rec", "out.png", match=words)
 
 
+def test_wrong_options_are_refused_whatever_the_file_needs(folder, capsys):
+    (folder / "s.rec").write_bytes(pack_embedded(IMAGE))
+    fails(capsys, "decompress", "s.rec", "out.png", "--model", "absent", match="neither a file nor a shipped model")
+    (folder / "other.safetensors").write_bytes(b"other")
+    fails(capsys, "decompress", "s.rec", "out.png", "--model", "other.safetensors", match="not a model file")
+    assert cli.main(["decompress", "s.rec", "out.png", "--model", "cifar10", "--device", "cuda"]) == 0
+
+
 def test_wrong_pixels_are_not_written(folder, capsys):
     (folder / "wrong.rec").write_bytes(rec_file(stream=bytes(IMAGE.nbytes)))
-    fails(capsys, "decompress", "wrong.rec", "out.png", match="its pixels do not have its checksum")
+    fails(capsys, "decompress", "wrong.rec", "out.png", match="wrong.rec: the file is damaged: its pixels do not have")

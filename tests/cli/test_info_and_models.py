@@ -8,6 +8,7 @@ from rec_jax.codec import container, model_file, open_package, shipped_models
 from rec_jax.codec.presets import CUSTOM_PRESET
 from rec_jax.codec.whole import METHOD
 from tests.cli.fakes import IMAGE, MODEL_ID, PHASES_ID, rec_file
+from tests.cli.running import fails
 
 
 def test_info(folder, capsys):
@@ -30,6 +31,7 @@ def test_info(folder, capsys):
         (PHASES_ID, METHOD, "fake-phases", "pixels alone, no latents and no preset"),
         (MODEL_ID, 0x25, "fake", "preset best (coder tree), split 5"),
         (MODEL_ID, 0x30, "fake", "preset irec (coder beam_search), split 0"),
+        (MODEL_ID, 0x70, "fake", "preset 7 (unknown), split 0"),
         (MODEL_ID, CUSTOM_PRESET << 4, "fake", "preset custom, split 0"),
         (MODEL_ID ^ 1, METHOD, "not shipped", "pixels alone, no latents and no preset"),
         (MODEL_ID ^ 1, 0x05, "not shipped", "preset fast (coder tree), split 5"),
@@ -40,6 +42,15 @@ def test_info_tells_how_a_file_was_written(folder, capsys, fake_codec, model_id,
     assert cli.main(["info", "a.rec"]) == 0
     out = capsys.readouterr().out
     assert f"  model id {model_id:04x} ({model})\n  {words}\n" in out and fake_codec == []
+
+
+@pytest.mark.parametrize("payload", [b"", b"\xc8", b"\x65abc"])
+def test_a_quality_that_no_file_has_is_damage(folder, capsys, payload):
+    header = container.image_header(IMAGE, container.LOSSY, 0x10, MODEL_ID)
+    (folder / "a.rec").write_bytes(container.pack(header, payload))
+    fails(capsys, "info", "a.rec", match="a.rec: the file is damaged: its quality")
+    (folder / "a.rec").write_bytes(container.pack(header, b"\x64abc"))
+    assert cli.main(["info", "a.rec"]) == 0 and "lossy, quality 100:" in capsys.readouterr().out
 
 
 def test_a_quantised_file_is_told_from_one_of_pixels():

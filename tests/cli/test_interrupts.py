@@ -76,7 +76,7 @@ def test_ctrl_c_while_the_command_is_loaded_is_one_line(folder):
 
 def test_a_process_ends_with_the_commands_code_and_line(folder):
     for words, code, out, err in (
-        (["decompress", "in.rec", "out.png"], 1, "", "rec-jax: no shipped model "),
+        (["decompress", "in.rec", "out.png"], 1, "", "rec-jax: in.rec: no shipped model "),
         (["compress", "in.png", "out.rec"], 0, "out.rec: 12x8 colour, ", ""),
     ):
         done = python(

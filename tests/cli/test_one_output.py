@@ -39,10 +39,12 @@ def test_output_is_never_the_input(folder, capsys):
 
 def test_bad_outputs_are_found_before_any_work(folder, capsys, monkeypatch, fake_codec):
     monkeypatch.setattr(image_files, "read_image", lambda *_, **__: pytest.fail("it was read"))
+    os.mkfifo("pipe.rec")
+    fails(capsys, "compress", "in.png", "pipe.rec", "--force", match="pipe.rec is a pipe or a device")
     for command, source, suffix in (("compress", "in.png", ".rec"), ("decompress", "in.rec", ".png")):
         fails(capsys, command, source, ".", match="directory or a device")
         fails(capsys, command, source, "", match="directory or a device")
-        fails(capsys, command, source, "/dev/full", "--force", match="directory or a device")
+        fails(capsys, command, source, "/dev/full", "--force", match="a pipe or a device; name a file to write, or -")
         fails(capsys, command, source, f"nowhere/out{suffix}", match="no such directory")
         fails(capsys, command, source, f"in.png/out{suffix}", match="no such directory")
         fails(capsys, command, source, f"{'x' * 300}{suffix}", match="File name too long")
@@ -50,6 +52,17 @@ def test_bad_outputs_are_found_before_any_work(folder, capsys, monkeypatch, fake
         fails(capsys, command, source, f"out{suffix}", match=f"out{suffix}: Permission denied")
         monkeypatch.undo()
     assert fake_codec == []
+
+
+def test_a_folder_that_is_no_more_is_said_to_be(folder, capsys):
+    (folder / "gone").mkdir()
+    os.chdir("gone")
+    (folder / "gone").rmdir()
+    for words in (["../in.png", "out.rec"], [str(folder / "in.png"), "out.rec"], [str(folder / "in.png"), "-o", "out"]):
+        assert cli.main(["compress", *words]) == 1
+        assert capsys.readouterr().err == "rec-jax: the working directory was removed; change to one that is there\n"
+    os.chdir(folder)
+    fails(capsys, "info", str(folder / "absent.rec"), match="absent.rec: no such file")
 
 
 def forbidden(*_, **__):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from rec_jax import cli
@@ -58,6 +59,34 @@ def test_named_pipes_are_read(folder):
     with subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE) as process:
         (folder / "pipe").write_bytes((folder / "stored.rec").read_bytes())
         assert process.communicate(timeout=60)[0].startswith(b"pipe: 12x8")
+
+
+def test_standard_output_by_another_name_is_refused_with_its_name(folder):
+    command = [sys.executable, "-m", "rec_jax", "decompress", "in.rec", "/dev/stdout"]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "rec-jax: /dev/stdout is a pipe or a device; name a file to write, or - for standard output\n"
+
+
+NAMES = {  # what stdout shows of them as UTF-8 and as ASCII
+    "caf\u00e9 \u5c71.png": ("caf\u00e9 \u5c71.png", "caf\\xe9 \\u5c71.png"),
+    "q\udcff.png": ("q\\xff.png", "q\\xff.png"),
+    "a\x1b[31m\n\x9b\u202e.png": ("a\\x1b[31m\\x0a\\x9b\\u202e.png", "a\\x1b[31m\\x0a\\x9b\\u202e.png"),
+}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8:strict", "ascii:strict", "utf-8:surrogateescape"])
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+def test_names_are_shown_without_what_steers_a_terminal(folder, capsys, monkeypatch, encoding, name):
+    (folder / "s.rec").write_bytes(pack_embedded(IMAGE))
+    codec, errors = encoding.split(":")
+    shown = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(shown, codec, errors))
+    assert cli.main(["decompress", "s.rec", name]) == 0 and os.path.exists(name)
+    assert shown.getvalue().decode(codec).startswith(NAMES[name][codec == "ascii"] + ": 12x8 colour")
+    assert cli.main(["info", name]) == 1
+    err = capsys.readouterr().err
+    assert err.endswith(": this is not a .rec file (its first two bytes differ)\n") and err[:-1].isprintable()
 
 
 STANDARD_OUTPUTS = """

@@ -18,7 +18,9 @@ from rec_jax import cli
         ["compress", "a", "-o", "-"],
         ["compress", "a", "-o", "out", "--jobs", "0"],
         ["decompress", "a", "-o", "out", "--shard", "3/2"],
+        ["decompress", "a", "b", "--device", "bogus"],
         ["info", "a", "--x"],
+        ["info", "a", "--\x1b[31m\n\udcff"],
     ],
 )
 def test_usage_errors_are_one_line(folder, capsys, words):
@@ -26,3 +28,4 @@ def test_usage_errors_are_one_line(folder, capsys, words):
         cli.main(words)
     out, err = capsys.readouterr()
     assert caught.value.code == 2 and out == "" and err.count("\n") == 1 and "--help" in err
+    assert err[:-1].isprintable()

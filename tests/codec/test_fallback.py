@@ -109,6 +109,16 @@ def test_sides_beyond_those_of_webp():
         unpack(WEBP, payload, long.shape)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_quick_look_beyond_the_sides_of_webp_is_no_worse_than_a_long_one(monkeypatch, dtype):
+    stripes = np.repeat(np.arange(17000, dtype=dtype)[:, None] // 20 % 2 * 200, 8, axis=1)
+    found = fallback.quick(stripes)
+    assert len(found[1]) < 300 and found == smallest(stripes)
+    np.testing.assert_array_equal(unpack(*found, stripes.shape, dtype), stripes)
+    monkeypatch.setattr(fallback, "_pack_lzma", None)  # nothing is done twice
+    assert smallest(stripes, found) == found
+
+
 @pytest.mark.parametrize("image", [np.zeros((4, 4), np.float32), np.zeros((4, 4, 4), np.uint8), np.zeros(4, np.uint8)])
 def test_other_arrays_are_refused(image):
     with pytest.raises(UnsupportedImage, match="give uint8 or uint16"):

@@ -12,6 +12,8 @@ from test_fuzz import mutate, mutations, with_check
 from tiny_lossy import photograph, tiny_lossy
 
 from rec_jax.codec import container, lossy
+from rec_jax.codec.base import Encoded
+from rec_jax.codec.embedded import pack_embedded
 from rec_jax.codec.expected_kl import N_BINS, bins_of, nearest_knot, shares_of
 from rec_jax.codec.latents import read_code, write_code
 from rec_jax.codec.lossy import COUNTS_APART, COUNTS_IN_ORDER, LossyCodec
@@ -161,10 +163,39 @@ def test_a_flat_picture_becomes_a_classical_file():
     np.testing.assert_array_equal(codec.decompress(blob), flat)
 
 
+def test_a_picture_beyond_the_sides_of_webp_is_compared_with_a_classical_file(monkeypatch):
+    codec, stripes = tiny_lossy(), np.repeat(np.arange(17000, dtype=np.uint8)[None] // 64 % 2 * 200, 8, axis=0)
+    lossy_file = Encoded(bytes(stripes.size // 2), container.LOSSY, *6 * (0,))  # well below its raw pixels
+    monkeypatch.setattr(LossyCodec, "_encode", lambda *_: [lossy_file])
+    blob = codec.compress(stripes)
+    assert blob == pack_embedded(stripes) and len(blob) < 300
+    np.testing.assert_array_equal(codec.decompress(blob), stripes)
+
+
+def test_a_picture_that_becomes_exact_reaches_any_decibels():
+    codec, flat = tiny_lossy(), np.full((64, 64, 3), 77, np.uint8)
+    assert encode_reaching(codec, flat, 60.0).blob == codec.at(100).compress(flat)
+
+
 def test_any_layer_coder_carries_the_latents(codec):
     coder = make_layer_coder(dict(kind="beam_search", block_size=1000, n_beams=4))
     other, image = LossyCodec(codec.package, coder, fallback="none"), IMAGE[:16, :16]
     assert psnr_db(image, other.decompress(other.compress(image))) > 18
+
+
+@pytest.mark.parametrize(
+    "aim",
+    [
+        *(dict(quality=quality) for quality in (-1, 101, 50.0, True)),
+        *(dict(multiplier=multiplier) for multiplier in (0, -1.0, np.inf, np.nan)),
+        *(dict(max_bytes=n_bytes) for n_bytes in (0, -3)),
+        *(dict(psnr_db=db) for db in (0, -5.0, np.inf, np.nan)),
+    ],
+    ids=repr,
+)
+def test_what_no_file_can_be_is_no_aim(aim):
+    with pytest.raises(ConfigError, match="number"):
+        Aim(**aim)
 
 
 def test_aims_are_kept(codec):
@@ -176,7 +207,7 @@ def test_aims_are_kept(codec):
     wanted = psnr_db(IMAGE, codec.decompress(codec.compress(IMAGE)))
     reached = encode_reaching(codec, IMAGE, wanted)
     assert psnr_db(IMAGE, codec.decompress(reached.blob)) >= wanted
-    with pytest.raises(ConfigError, match="beyond this model"):
+    with pytest.raises(ConfigError, match=r"beyond this model at quality 100; it reaches \d\d\.\d\d dB"):
         encode_reaching(codec, IMAGE, 90.0)
     assert container.unpack(Aim(multiplier=0.01).encode(codec, IMAGE).blob)[1][0] == 50
 

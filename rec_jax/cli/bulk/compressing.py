@@ -9,7 +9,7 @@ from rec_jax.cli import codecs, lossy
 from rec_jax.cli.bulk.work import BulkWork
 from rec_jax.cli.streams import read_rec
 from rec_jax.codec.base import FileCodec
-from rec_jax.codec.container import LOSSY, Header, pixel_crc32
+from rec_jax.codec.container import EMBEDDED, LOSSY, Header, pixel_crc32
 from rec_jax.codec.defaults import LOSSY_MODEL, default_model
 from rec_jax.codec.image_io import read_image
 from rec_jax.codec.tiles import SMALL
@@ -46,15 +46,21 @@ class Compressor(BulkWork[np.ndarray]):
 
     def holds(self, output: str, read: np.ndarray) -> bool:
         data, header, _ = read_rec(output)
-        return is_of(header, read) or (self.aim is not None and self._looks_like(data, header, read))
+        return is_of(header, read) if self.aim is None else self._is_lossy_of(data, header, read, self.aim)
 
-    def _looks_like(self, data: bytes, header: Header, image: np.ndarray) -> bool:
-        """Whether a lossy file is of this picture: as near to it as none of another one is."""
+    def _is_lossy_of(self, data: bytes, header: Header, image: np.ndarray, aim: "Aim") -> bool:
+        """Whether a file is of this picture, as nearly as it is asked for."""
+        codec = lossy.curve_codec(self.codec(self.model or LOSSY_MODEL))
+        if header.kind == EMBEDDED and is_of(header, image):
+            return aim.is_kept_by(data, image, codec, image)
         if (header.kind, header.shape) != (LOSSY, image.shape):
             return False
-        from rec_jax.core.psnr import psnr_db
+        pixels = codec.decompress(data)
+        return _is_near(image, pixels) and aim.is_kept_by(data, pixels, codec, image)
 
-        return psnr_db(image, self.codec(self.model or LOSSY_MODEL).decompress(data)) >= _NEAR_DB
+    @property
+    def asked(self) -> str:
+        return "this picture" if self.aim is None else "this picture as it is asked for"
 
     def kind(self, read: np.ndarray) -> tuple | None:
         if self.aim is not None:
@@ -76,6 +82,17 @@ class Compressor(BulkWork[np.ndarray]):
         if self.verify:
             codecs.verify(codec, blob, image, "the picture")
         return blob
+
+
+def _is_near(image: np.ndarray, pixels: np.ndarray) -> bool:
+    """Whether a lossy picture is this one: nearer to it than other pictures are, or, of noise, than its mean colour."""
+    from rec_jax.core.psnr import psnr_db
+
+    db = psnr_db(image, pixels)
+    if db >= _NEAR_DB:
+        return True
+    mean = np.round(image.mean(axis=(0, 1))).astype(np.uint8)
+    return db > psnr_db(image, np.broadcast_to(mean, image.shape))
 
 
 def is_of(header: Header, image: np.ndarray) -> bool:

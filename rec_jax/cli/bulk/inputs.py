@@ -132,7 +132,7 @@ def _refuse_one_output(items: list[Item]) -> None:
     twice = []
     for item in items:
         first = by_place.setdefault(_place(item.output), item.source)
-        if _place(first) != _place(item.source):
+        if first != item.source and os.path.abspath(first) != os.path.abspath(item.source):
             twice.append((first, item.source, item.output))
     if twice:
         first, second, output = twice[0]
@@ -146,5 +146,5 @@ def _is_special(path: str) -> bool:
 
 
 def _place(path: str) -> str:
-    """What names of one file have in common."""
-    return os.path.normcase(os.path.abspath(path))
+    """What names of one file have in common, whatever links lead to it."""
+    return os.path.normcase(os.path.realpath(path))

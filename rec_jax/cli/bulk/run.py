@@ -13,7 +13,7 @@ from rec_jax.cli.bulk.processes import Work, work_in_processes
 from rec_jax.cli.streams import report
 from rec_jax.core.console import complain
 from rec_jax.core.errors import RecError
-from rec_jax.core.files import STANDARD, check_writable, make_folder
+from rec_jax.core.files import STANDARD, check_writable
 from rec_jax.core.interrupts import prompt_interrupts
 from rec_jax.core.processors import n_processors
 from rec_jax.core.progress import progress_line
@@ -59,16 +59,37 @@ def one_or_many(
 
 
 def find_work(arguments: argparse.Namespace, suffix: str, takes: Callable[[str], bool]) -> Inputs:
-    """The inputs of this shard, once the folder of outputs is there and can be written."""
+    """The inputs of this shard, once it is clear that outputs can be written; the first of them makes their folder."""
     inputs = find_inputs(arguments.paths, arguments.folder, suffix, takes)
     if not (inputs.items or inputs.missing):
         raise RecError(f"{', '.join(arguments.paths)}: nothing to do there{_left_out(inputs.left_out, '; ')}")
-    if os.path.lexists(arguments.folder) and not os.path.isdir(arguments.folder):
-        raise RecError(f"{arguments.folder} is a file; name a folder with -o")
-    make_folder(arguments.folder)
-    check_writable(os.path.join(arguments.folder, f"any{suffix}"))
+    _check_folder(arguments.folder)
     shard = arguments.shard or Shard()
     return Inputs(inputs.items[shard.number - 1 :: shard.of], inputs.missing, inputs.left_out)
+
+
+def _check_folder(folder: str) -> None:
+    """Raises RecError or OSError, which name the folder, where it is none or cannot be made or written."""
+    nearest = folder.rstrip(os.sep) or os.sep  # of those above it, the first that is there
+    try:
+        while not _is_there(nearest):
+            nearest = os.path.dirname(nearest) or os.curdir
+        if not os.path.isdir(nearest):
+            raise RecError(f"{nearest} is a file; name a folder with -o")
+        check_writable(os.path.join(nearest, ".rec-jax"))  # which stands for any file
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, folder) from None
+
+
+def _is_there(path: str) -> bool:
+    """Raises OSError for a name that cannot be: too long, or below a file; RecError for a link to nothing."""
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        if os.path.islink(path):
+            raise RecError(f"{path} is a link to nothing; mend it, or name another folder with -o") from None
+        return False
+    return True
 
 
 def run_bulk(

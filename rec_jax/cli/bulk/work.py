@@ -32,7 +32,15 @@ class BulkWork(abc.ABC, Generic[Read]):
 
     @abc.abstractmethod
     def holds(self, output: str, read: Read) -> bool:
-        """Whether an existing output is the input's, whole; RecError, which counts as no, if it is of another kind."""
+        """Whether an existing output is the input's, whole and as it is asked for.
+
+        RecError, which counts as no, if it is of another kind.
+        """
+
+    @property
+    def asked(self) -> str:
+        """What an output is to hold."""
+        return "this picture"
 
     @abc.abstractmethod
     def kind(self, read: Read) -> tuple | None:
@@ -76,7 +84,7 @@ class BulkWork(abc.ABC, Generic[Read]):
         except RecError:
             finished = False
         if not (finished or self.force):
-            raise RecError(f"{output} exists and does not hold this picture; add --force to replace it")
+            raise RecError(f"{output} exists and does not hold {self.asked}; add --force to replace it")
         return finished
 
     def _write(self, group: list[tuple[Item, Read]]) -> Iterator[Outcome]:

@@ -18,7 +18,7 @@ one of a few numbers (rates.py), coded around a learned centre; with nothing lea
 a picture's calls, by those before it (picture_counts.py).
 
 Domain: any D of some hundred dims or more; up to 128 dims a call may need more than ln F - 0.7 nats. Approximate: z
-follows q as B grows. Cost: O(K (F log F + B M)) per block. Use it wherever a call has many dims; see docs/tree_coder.md.
+follows q as B grows. Cost: O(K (F log F + B M)) per block. Use it wherever a call has many dims; see tree_coder.md.
 """
 
 import dataclasses
