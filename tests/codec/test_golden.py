@@ -41,7 +41,7 @@ MODELS = {name: package.model for name, package in PACKAGES.items() if name not 
 LATENT = [name for name, model in MODELS.items() if model.groups and hasattr(model, "posterior")]
 SHIPPED = [f"{model}/{preset}" for model in LATENT for preset in PRESETS]
 # Of lossy files from before their counts went by those of the call before (codec/lossy.py); nothing writes them anew.
-APART = [f"photos-lossy/{preset}, counts apart" for preset in PRESETS]
+APART = [f"photos-lossy-80k/{preset}, counts apart" for preset in PRESETS]
 OTHERS = [name for name in MODELS if name not in LATENT]  # no relative entropy coder: no presets
 NOISE = np.random.Generator(np.random.Philox(0)).integers(0, 256, (5, 7, 3), np.uint8)
 CHAIN = np.stack([smooth_image(32, 32, seed) for seed in range(2)])
