@@ -7,8 +7,6 @@ python -m experiments.table1 --workdir=runs/table1_quick --quick     # embedded 
 
 from ml_collections import ConfigDict
 
-RIVALS = dict(idf="cifar10-idf", bit_swap="cifar10-bit-swap", lbb="cifar10-flow-pp")
-
 
 def get_config(argument: str = "") -> ConfigDict:
     """The whole table; argument 'quick': a few embedded photographs in every column."""
@@ -18,13 +16,13 @@ def get_config(argument: str = "") -> ConfigDict:
             preset="default",  # of our best coder
             n_samples=24,  # images of a column that are drawn one by one
             irec=dict(kind="beam_search", omega=3.0, epsilon=0.2, n_beams=20, block_size=1000),  # the paper's lossless
-            cifar10=_column(name="cifar10", models="cifar10-rvae", phases="cifar10", **RIVALS),
+            cifar10=_column(name="cifar10", models="cifar10-rvae", phases="cifar10", **_rivals("cifar10")),
             imagenet32=_column(
                 name="tiny_imagenet32",
                 split="validation",
                 models="tiny-imagenet32-rvae",
                 phases="tiny-imagenet32",
-                **RIVALS,
+                **_rivals("tiny-imagenet32"),
             ),
             kodak=_column(
                 name="kodak",
@@ -33,7 +31,7 @@ def get_config(argument: str = "") -> ConfigDict:
                 crop=256,
                 models="photos-rvae,tiny-imagenet32-rvae",
                 phases="photos",
-                **RIVALS,
+                **_rivals("cifar10"),
             ),
         )
     )
@@ -45,6 +43,10 @@ def get_config(argument: str = "") -> ConfigDict:
         case _:
             raise ValueError(f"config argument {argument!r} is unknown; have 'quick', or none")
     return config.lock()
+
+
+def _rivals(name: str) -> dict:
+    return dict(idf=f"{name}-idf", bit_swap=f"{name}-bit-swap", lbb=f"{name}-flow-pp")
 
 
 def _column(**changes) -> dict:
