@@ -76,8 +76,11 @@ class BitSwapCodec(ChainCodec):
         return self.n_dims(height, width) * (_MOST_BITS + self.bin_bits) // 32 + 8
 
     def _least_bits(self, height: int, width: int) -> int:
-        """Each number of the last layer has at most the mass of the standard logistic's middle bin."""
-        top = self.n_dims(height, width) // self._model.groups[0].n_layers
+        """Of the last tile, which other tiles take nothing from: each number of its last layer has at most the mass of
+        the standard logistic's middle bin.
+        """
+        del height, width
+        top = self.n_dims(self._model.stride, self._model.stride) // self._model.groups[0].n_layers
         return top * max(self.bin_bits - (SPAN.bit_length() - 2), 0)
 
     def _push_image(self, stack: SymbolStack, image: np.ndarray, ledger: Ledger) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from rec_jax.codec.bit_swap import BitSwapCodec
 from rec_jax.codec.bits_back_costs import evaluate_chain
-from rec_jax.codec.package import Package, package_of_params
+from rec_jax.codec.package import Package, open_package, package_of_params
 from rec_jax.codec.presets import preset_coder
 from rec_jax.core.errors import BitstreamMismatch, ConfigError, UnsupportedImage, WrongModel
 from rec_jax.entropy.stack import StackExhausted
@@ -65,6 +65,15 @@ def test_the_net_rate_is_near_the_elbo(images):
     starts = [random_words(codec.enough_words(8, 8), seed) for seed in range(3)]
     net = np.mean([codec.encode_chain(images, start).net_bits for start in starts])
     assert abs(net / elbo - 1) < 0.01, (net, elbo)
+
+
+def test_a_picture_whose_later_tiles_live_on_the_bits_of_earlier_ones():
+    """Its message is shorter than the last layers of all its tiles together, on which an earlier check insisted."""
+    codec = BitSwapCodec(open_package("cifar10-bit-swap"))
+    image = np.full((1, 64, 128, 3), 90, np.uint8)
+    chain = codec.encode_chain(image, random_words(codec.enough_words(32, 32))).with_shortest_start()
+    assert 32 * len(chain.words) < 8 * codec._least_bits(64, 128)
+    np.testing.assert_array_equal(codec.decode_chain(chain.blob)[0], image)
 
 
 def test_a_picture_of_several_tiles(codec):
