@@ -79,7 +79,7 @@ def test_dims_far_wider_than_p_arrive_as_wide_as_they_are(scale):
 @pytest.mark.parametrize(("loc", "scale"), [(0.0, 3.5), (5.0, 0.5), (0.0, 1e-4)], ids=["wide", "far", "narrow"])
 def test_calls_of_too_many_outliers_are_refused(loc, scale):
     shape = (2, 200)
-    moved = np.arange(200) % 3 > 0  # 133
+    moved = np.arange(200) < 180
     p = DiagGaussian(np.full(shape, -1.0, np.float32), np.full(shape, 0.5, np.float32))
     q = DiagGaussian(
         np.float32(p.loc + np.where(moved, loc, 0.2) * p.scale), np.float32(p.scale * np.where(moved, scale, 0.8))
@@ -87,5 +87,5 @@ def test_calls_of_too_many_outliers_are_refused(loc, scale):
     keys = jax.vmap(child_key, (None, 0))(KEY, np.arange(2))
     coder = TreeCoder(n_beams=64, sequence_length=1024, max_nats=5000.0)
     assert coder.encode_batch(keys, q, p)[1].overflow.all()
-    with pytest.raises(CoderOverflow, match="more than 128 dims a call of over 6.2 nats or 3 times p's scale"):
+    with pytest.raises(CoderOverflow, match="more than 128 dims a call of over 3 times p's scale, or an eighth"):
         coder.encode(keys[0], *jax.tree.map(lambda x: x[0], (q, p)))

@@ -124,8 +124,8 @@ class TreeCoder(StepCoder):
     @property
     def domain(self) -> str:
         return (
-            f"{super().domain}, or with more than {MAX_OUTLIERS} dims a call of over {self.reach_nats:.1f} nats or 3 "
-            "times p's scale, which it cannot reach"
+            f"{super().domain}, or with more than {MAX_OUTLIERS} dims a call of over 3 times p's scale, or an eighth "
+            f"of all beyond {MAX_OUTLIERS} of over {self.reach_nats:.1f} nats, which it cannot reach"
         )
 
     def count_table(self, before: np.ndarray) -> Table:
