@@ -1,5 +1,7 @@
 """The tree coder's outliers: what no search would hit arrives all the same, and is named cheaply."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +11,10 @@ from rec_jax.coders.keys import as_words
 from rec_jax.coders.tree.coder import TreeCoder
 from rec_jax.coders.tree.outliers import (
     MAX_OUTLIERS,
+    Outliers,
+    from_outlier_symbols,
+    outlier_symbols,
+    read_outlier_symbols,
 )
 from rec_jax.coders.tree.recentre import find_outliers, recentre
 from rec_jax.core.errors import CoderOverflow
@@ -76,16 +82,55 @@ def test_dims_far_wider_than_p_arrive_as_wide_as_they_are(scale):
     jax.tree.map(np.testing.assert_array_equal, received, one)
 
 
-@pytest.mark.parametrize(("loc", "scale"), [(0.0, 3.5), (5.0, 0.5), (0.0, 1e-4)], ids=["wide", "far", "narrow"])
-def test_calls_of_too_many_outliers_are_refused(loc, scale):
-    shape = (2, 200)
-    moved = np.arange(200) < 180
-    p = DiagGaussian(np.full(shape, -1.0, np.float32), np.full(shape, 0.5, np.float32))
-    q = DiagGaussian(
-        np.float32(p.loc + np.where(moved, loc, 0.2) * p.scale), np.float32(p.scale * np.where(moved, scale, 0.8))
-    )
-    keys = jax.vmap(child_key, (None, 0))(KEY, np.arange(2))
-    coder = TreeCoder(n_beams=64, sequence_length=1024, max_nats=5000.0)
+def test_calls_of_too_many_wide_dims_are_refused():
+    keys, q, p, _ = wide_calls(MAX_OUTLIERS + 1, 3.5)
+    coder = TreeCoder(n_beams=64, sequence_length=1024, max_nats=1000.0)
     assert coder.encode_batch(keys, q, p)[1].overflow.all()
     with pytest.raises(CoderOverflow, match="more than 128 dims a call of over 3 times p's scale, or an eighth"):
         coder.encode(keys[0], *jax.tree.map(lambda x: x[0], (q, p)))
+
+
+@pytest.mark.parametrize(("loc", "scale"), [(5.0, 0.5), (0.0, 1e-4)], ids=["far", "narrow"])
+@pytest.mark.parametrize(("n_moved", "refused"), [(MAX_OUTLIERS + 5, False), (180, True)])  # of 200; an eighth is 25
+def test_a_call_of_which_an_eighth_is_out_of_reach_is_refused(loc, scale, n_moved, refused):
+    shape, moved = (1, 200), np.arange(200) < n_moved
+    p = DiagGaussian(np.full(shape, -1.0, np.float32), np.full(shape, 0.5, np.float32))
+    q_loc, q_scale = p.loc + np.where(moved, loc, 0.2) * p.scale, p.scale * np.where(moved, scale, 0.8)
+    coder = TreeCoder(n_beams=64, sequence_length=1024, max_nats=5000.0)
+    keys = jax.vmap(child_key, (None, 0))(KEY, np.arange(1))
+    _, info = coder.encode_batch(keys, DiagGaussian(np.float32(q_loc), np.float32(q_scale)), p)
+    assert bool(info.overflow[0]) is refused
+
+
+def test_no_outlier_costs_a_fraction_of_a_bit():
+    code, _ = TreeCoder(n_beams=16).encode(KEY, make_target(np.random.default_rng(8), 50, 10.0), standard(50))
+    values, tables = outlier_symbols(jax.device_get(code).outliers, in_order=False)
+    assert values == [[0]] and tables[0].bits(values[0]) < 0.2
+
+
+@pytest.mark.parametrize(
+    "n_dims, count", [(1, 1), (5, 2), (200, 1), (200, 128), (32_768, 1), (32_768, 60), (30_001, 128)]
+)
+def test_outliers_in_order_come_back_and_cost_little_more_than_a_choice_of_so_many_dims(n_dims, count):
+    rng = np.random.default_rng(count)
+    dims = np.full(MAX_OUTLIERS + 1, n_dims, np.int32)
+    dims[:count] = np.sort(rng.choice(n_dims, count, replace=False))
+    exponents, shifts = np.zeros((2, MAX_OUTLIERS + 1), np.int32)
+    exponents[:count], shifts[:count] = rng.integers(-4, 8, count), rng.integers(-40, 41, count)
+    outliers = Outliers(dims, exponents, shifts)
+    values, tables = outlier_symbols(outliers, in_order=True)
+    after = [np.array([7])]
+    found, rest = from_outlier_symbols([*values, *after], n_dims, in_order=True)
+    jax.tree.map(np.testing.assert_array_equal, found, outliers)
+    assert rest == after
+    stream = iter(zip(values, tables, strict=True))
+
+    def read(table, n):
+        own, written_with = next(stream)
+        assert written_with == table and len(own) == n
+        return own
+
+    for a, b in zip(read_outlier_symbols(read, n_dims, in_order=True), values, strict=True):
+        np.testing.assert_array_equal(a, b)
+    bits = sum(table.bits(v) for v, table in zip(values[1:3], tables[1:3], strict=True))
+    assert bits <= math.log2(math.comb(n_dims, count)) + 1.2 * count + 2

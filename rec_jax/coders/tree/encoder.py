@@ -18,7 +18,6 @@ from rec_jax.exact.arithmetic import FRACTION_BITS
 from rec_jax.exact.threefry import Key
 
 PATHS_AT_ONCE = 16_384  # as many blocks as hold so many paths are searched together, at most BLOCKS_AT_ONCE
-ROUNDING_NATS = 0.1  # more than two ways to compute a dim's nats differ by
 MOST_FAR = 0.125  # of a block's dims may be missed by some standard deviations; of a picture's, far fewer are
 BLOCKS_AT_ONCE = 4  # more would waste steps on the longest of them
 
@@ -35,7 +34,7 @@ def _encode_calls(coder: TreeCoder, keys: Key, q: DiagGaussian, p: DiagGaussian,
     shape = target.loc.shape[:2]
     dim_kl = kl_nats(target, DiagGaussian(0.0, 1.0))
     block_kl = jnp.sum(dim_kl, axis=-1)
-    far = jnp.mean(dim_kl > coder.reach_nats + ROUNDING_NATS, axis=-1) > MOST_FAR  # for which there was no room
+    far = jnp.mean(dim_kl > coder.reach_nats, axis=-1) > MOST_FAR  # for which there was no room
     wide = jnp.any(target.scale > WIDE, axis=-1)
     overflow = ~(block_kl <= coder.max_nats) | far | wide  # true for NaN as well
     n_steps = jnp.where(overflow, 0, choose_steps(coder, block_kl))
