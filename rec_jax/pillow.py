@@ -14,9 +14,9 @@ import os
 from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image, ImageFile
+from PIL import Image, ImageFile
 
-from rec_jax.codec import container, decode, load_codec
+from rec_jax.codec import container, decode, load_codec, pillow_images
 from rec_jax.codec.base import FileCodec
 from rec_jax.codec.curve import CurveCodec
 from rec_jax.codec.defaults import default_model
@@ -85,7 +85,7 @@ def _save(image: Image.Image, fp: Any, filename: str | bytes) -> None:
     del filename
     if image.mode not in _DTYPES:
         raise OSError(f"cannot write mode {image.mode} as REC; convert it to one of {', '.join(_DTYPES)}")
-    if (n := container.n_frames(image)) > 1:
+    if (n := pillow_images.n_frames(image)) > 1:
         raise OSError(f"a .rec file holds one picture, not {n} frames; save image.copy(), which is the one shown")
     options = image.encoderinfo
     if options.get("append_images"):
@@ -129,20 +129,11 @@ def _check_exif(image: Image.Image) -> None:
         orientation, colour = inspect_exif(given)
     else:
         own = image.info.get("exif")
-        orientation, colour = _orientation(image), inspect_exif(own)[1] if isinstance(own, bytes) else ""
+        orientation, colour = pillow_images.orientation(image), inspect_exif(own)[1] if isinstance(own, bytes) else ""
     if orientation != 1:
         raise OSError("a .rec file does not hold an orientation; turn the image with ImageOps.exif_transpose")
     if colour:
         raise OSError(f"a .rec file does not hold {colour}; save(..., exif=None) leaves it out")
-
-
-def _orientation(image: Image.Image) -> int:
-    """1 to 8; 1 for what is absent or unreadable."""
-    try:
-        value = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except Exception:  # Pillow raises almost any type on damaged EXIF
-        return 1
-    return value if value in range(1, 9) else 1
 
 
 def _codec(pixels: np.ndarray, options: dict[str, Any]) -> FileCodec:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from rec_jax.codec.pillow_images import check_pillow_image
 from rec_jax.core.errors import ConfigError, CorruptFile, UnsupportedImage, UnsupportedVersion
 
 FORMAT_VERSION = 2
@@ -25,9 +26,6 @@ STORED = 0  # the method of an embedded file that holds the pixels as they are
 _MAGIC = b"\xceR"
 _FIXED = struct.Struct("<2sBHBHI")  # magic, flags, check, method, model id, pixel CRC
 _SHAPE = struct.Struct("<IIBB")  # what the pixel CRC begins with: height, width, colours, bits
-_PILLOW_MODES = ("RGB", "L", "I;16")  # whose numbers are the colours
-_CONVERTED = {"1": "L", "LA": "L", "La": "L", "F": "L", "I": "I;16"}  # what to make of other modes; else RGB
-_ORIENTATION = 0x0112  # of EXIF
 _FREE_PIXELS = 2**16  # a payload of any length may hold as many
 _PIXELS_PER_BYTE = 2**12  # and each byte of it as many more: 0.0007 bits per colour value; `pack` fills up
 
@@ -73,8 +71,7 @@ def checked_image(image: Any) -> np.ndarray:
     Raises UnsupportedImage for another type or shape, for more than MAX_PIXELS pixels, and for a Pillow image that is
     more or something else than its numbers.
     """
-    if isinstance(getattr(image, "mode", None), str) and hasattr(image, "convert"):
-        _check_pillow(image)
+    check_pillow_image(image)
     image = np.asarray(image)
     if image.dtype not in (np.uint8, np.uint16) or not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)):
         raise UnsupportedImage(
@@ -85,34 +82,6 @@ def checked_image(image: Any) -> np.ndarray:
     if height * width == 0 or height * width > MAX_PIXELS:
         raise UnsupportedImage(f"image has {height} x {width} pixels; 1 to {MAX_PIXELS} can be written")
     return image
-
-
-def _check_pillow(image: Any) -> None:
-    """UnsupportedImage unless the numbers of a Pillow image are its colours, of one picture and upright."""
-    if (mode := image.mode) not in _PILLOW_MODES:
-        wanted = (
-            "numpy.asarray(image).astype('uint16')"
-            if mode.startswith("I;16")
-            else f"image.convert({_CONVERTED.get(mode, 'RGB')!r})"
-        )
-        have = ", ".join(_PILLOW_MODES)
-        raise UnsupportedImage(f"image is a Pillow image of mode {mode}; give one of {have}, as {wanted} is")
-    if (n := n_frames(image)) > 1:
-        raise UnsupportedImage(f"image has {n} frames; give one, as image.copy() is")
-    try:
-        orientation = image.getexif().get(_ORIENTATION, 1)
-    except Exception:  # Pillow raises almost any type on damaged EXIF, which says nothing then
-        orientation = 1
-    if orientation in range(2, 9):
-        raise UnsupportedImage(f"image has the orientation {orientation}; give PIL.ImageOps.exif_transpose(image)")
-
-
-def n_frames(image: Any) -> int:
-    """Frames of a Pillow image; 1 where its file was closed before they were counted."""
-    try:
-        return getattr(image, "n_frames", 1)
-    except Exception:  # Pillow raises several types for a closed file
-        return 1
 
 
 def image_header(image: np.ndarray, kind: int, method: int = 0, model_id: int = 0) -> Header:
