@@ -50,7 +50,8 @@ def base() -> ConfigDict:
             batch_size=32,
             free_nats=0.1,
             kl_warmup_steps=0,
-            most_dim_nats=float("inf"),  # of a lossy model: what a latent dim carries beyond it costs twice
+            most_dim_nats=float("inf"),  # of a lossy model: what a latent dim carries beyond it costs more,
+            beyond_weight=1.0,  # by so many times its rate (1: twice)
             ema_decay=0.999,
             clip_norm=100.0,  # of the gradient of the loss in nats per dimension; inf: never
             compute_dtype="auto",

@@ -73,6 +73,7 @@ _RULES = {
     "train.free_nats": _NOT_NEGATIVE,
     "train.kl_warmup_steps": _whole(0),
     "train.most_dim_nats": _ANY_POSITIVE,
+    "train.beyond_weight": _NOT_NEGATIVE,
     "train.ema_decay": _number(lambda value: 0 <= value < 1, "at least 0 and below 1"),
     "train.clip_norm": _ANY_POSITIVE,
     "train.flip": _one_of(True, False),

@@ -15,7 +15,7 @@ def make_objective(model: AnyModel, net: FloatNet, settings: ConfigDict) -> Obje
     if isinstance(model, QuantisedModel):
         return quantised_objective(model, net)
     if isinstance(model, LossyModel):
-        return rate_distortion_objective(model, net, settings.most_dim_nats)
+        return rate_distortion_objective(model, net, settings.most_dim_nats, settings.beyond_weight)
 
     def objective(params, images, key, step) -> tuple[jax.Array, LossParts]:
         weight = kl_weight_schedule(step, settings.kl_warmup_steps)

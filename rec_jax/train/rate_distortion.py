@@ -56,11 +56,16 @@ def terms(
     return RateDistortion(bits[0].T, bits[1].sum(0), distortion_of(model.distortion, pictures, x), pictures)
 
 
-def rate_distortion_objective(model: LossyModel, net: FloatNet, most_dim_nats: float) -> Objective:
-    """Of a model for relative entropy coding; most_dim_nats: what a latent carries beyond it costs twice."""
-    return curve_objective(
-        model.lambdas, lambda params, images, q, key: terms(model, params, images, q, key, net, most_dim_nats)
-    )
+def rate_distortion_objective(
+    model: LossyModel, net: FloatNet, most_dim_nats: float, beyond_weight: float = 1.0
+) -> Objective:
+    """Of a model for relative entropy coding; what a latent carries beyond most_dim_nats costs beyond_weight more."""
+
+    def terms_of(params, images, qualities, key) -> RateDistortion:
+        found = terms(model, params, images, qualities, key, net, most_dim_nats)
+        return found._replace(beyond_bpp=beyond_weight * found.beyond_bpp)
+
+    return curve_objective(model.lambdas, terms_of)
 
 
 def curve_objective(bounds: tuple[float, float], terms_of: Callable[..., RateDistortion]) -> Objective:

@@ -27,7 +27,8 @@ _FREE_FIELDS = (
     "train.save_every",
     "train.keep_checkpoints",
 )
-_ABSENT = {"train.initial_model": "", "train.steps_per_call": 0}  # what a field means that workdirs older than it lack
+# What a field means that workdirs older than it lack.
+_ABSENT = {"train.initial_model": "", "train.steps_per_call": 0, "train.beyond_weight": 1.0}
 
 
 def write_config(workdir: str | Path, config: ConfigDict) -> None:

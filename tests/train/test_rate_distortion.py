@@ -63,6 +63,20 @@ def test_what_a_latent_carries_beyond_the_most_is_counted_again(case):
     np.testing.assert_allclose(found.beyond_bpp, found.rate_bpp.sum(1), rtol=1e-5)
 
 
+def test_the_objective_weighs_what_is_beyond_the_most(case):
+    """With nothing allowed, all of the rate is beyond: the loss has it once and beyond_weight times more."""
+    model, params, images = case
+
+    def loss(most_dim_nats, beyond_weight):
+        objective = rate_distortion_objective(model, NET, most_dim_nats, beyond_weight)
+        return float(objective(params, images, jax.random.key(3), 0)[0])
+
+    without = loss(math.inf, 5.0)
+    rate = loss(0.0, 1.0) - without
+    assert rate > 0.01
+    assert loss(0.0, 3.0) == pytest.approx(without + 3 * rate, rel=1e-4)
+
+
 def test_the_objective_draws_one_quality_in_each_part_of_the_curve(case):
     """Its parts are unweighted means; its loss weights each image by the root of 0.01 / lambda."""
     model, params, images = case
