@@ -5,15 +5,15 @@
 
 enum { MAX_LAYERS = 256, N_BINS = 36, CALL_DIMS = 32768, BLOCK_DIMS = 4096, MAX_SHARE = 1 << 20 };
 
-/* How the numbers of steps are coded: the low half of the method. */
-enum { COUNTS_APART, COUNTS_AS_PLACES };
+/* The way in which the latents are coded: the low half of the method. */
+enum { COUNTS_APART, COUNTS_AS_PLACES, LONG_SEQUENCES };
 
 struct LossyDecoder {
     RangeDecoder decoder;
     const Tables *tables;
     const Model *model;
     Coder coder;
-    int quality, counts;
+    int quality, way;
     int layer;                                 /* that is next, the top first */
     int last_layer, last_n;                    /* of the call before: its layer, its blocks, 0 before the first */
     int64_t last_sum;                          /* and the sum of their places */
@@ -102,7 +102,7 @@ static void decode_call(LossyDecoder *d, Call *call, int32_t *z)
     Outliers outliers = decode_outliers(&d->decoder, call->n_dims, 1);
     int *steps;
     cut_into_blocks(call, BLOCK_DIMS);
-    steps = d->counts == COUNTS_APART ? decode_step_counts(&d->decoder, &d->coder, call->n_blocks, apart)
+    steps = d->way == COUNTS_APART ? decode_step_counts(&d->decoder, &d->coder, call->n_blocks, apart)
                                       : decode_places(d, call->n_blocks);
     decode_latents(&d->decoder, d->tables, &d->coder, call, steps, &outliers, z);
     free(steps);
@@ -160,9 +160,13 @@ static LossyDecoder start_lossy(const Model *model, const Tables *tables, uint8_
 {
     LossyDecoder d;
     d.coder = make_coder(method >> 4);
-    d.counts = method & 0xF;
-    if (d.counts != COUNTS_APART && d.counts != COUNTS_AS_PLACES)
+    d.way = method & 0xF;
+    if (d.way > LONG_SEQUENCES)
         fail("unknown method %02x", (unsigned)method);
+    if (d.way == LONG_SEQUENCES) {
+        d.coder.sequence_length = method >> 4 == 0 ? 8192 : 65536;
+        d.coder.one_sequence = 1;
+    }
     d.quality = (int)little_endian(payload, 0, 1);
     if (d.quality > 100)
         fail("a quality above 100");

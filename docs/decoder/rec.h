@@ -200,6 +200,7 @@ int *random_order(Key key, int n);
 
 typedef struct {
     uint32_t n_candidates, sequence_length;    /* M, F */
+    int one_sequence;                          /* that all steps of a block share */
     int n_offered, *offered;                   /* the numbers of steps K on offer */
 } Coder;
 

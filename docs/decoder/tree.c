@@ -28,6 +28,7 @@ Coder make_coder(int preset)
         fail("a preset that no coder has");
     coder.n_candidates = 16;
     coder.sequence_length = preset == 2 ? 16384 : 4096;
+    coder.one_sequence = 0;
     offer_steps(&coder);
     return coder;
 }
@@ -78,7 +79,7 @@ static void sample_block(const Tables *t, const Coder *coder, const Call *call, 
         for (; j < step; j++, p = 0)
             path = child(path, indices[j]);
         start = n_steps ? path.a + indices[j] * (path.b | 1) : 0;
-        u[i] = normal(t, random_word(sequences, (p / f << 16) + (uint32_t)j, (start + p) % f));
+        u[i] = normal(t, random_word(sequences, (p / f << 16) + (coder->one_sequence ? 0 : (uint32_t)j), (start + p) % f));
     }
 }
 

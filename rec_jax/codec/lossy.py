@@ -36,9 +36,10 @@ if TYPE_CHECKING:
 
 CALL_DIMS = 1 << 15  # of a layer at most so many in one call
 BLOCK_DIMS = 1 << 12  # of a call at most so many in one block
-# The low half of a file's method: how a call's numbers of steps are coded. Every call for itself, in older files, or by
-# those of the call before it, for about 0.3% of a small file.
-COUNTS_APART, COUNTS_IN_ORDER = 0, 1
+# The low half of a file's method, the way in which its latents are coded. In the oldest files every call's numbers of
+# steps were coded for themselves; then by those of the call before it, for about 0.3% of a small file; and then the
+# tree coder's sequences became long, for about 0.5% of any.
+COUNTS_APART, COUNTS_IN_ORDER, LONG_SEQUENCES = WAYS = range(3)
 _STEP_COUNTS = StepCountModel(first_centre=0, first_decay=254, next_decay=240)
 
 
@@ -74,10 +75,12 @@ class LossyCodec(CurveCodec):
 
     coder: of a preset; its blocks are cut to BLOCK_DIMS (coders/base.py: for_pictures).
     programs: what keeps encoding's compiled programs on disk, if anything does.
+    way: one of WAYS.
     """
 
     coder: LayerCoder
     programs: "KeptPrograms | None" = None
+    way: int = LONG_SEQUENCES
 
     searches = True
     progress_of = "layers"
@@ -91,7 +94,8 @@ class LossyCodec(CurveCodec):
     @property
     def layer_coder(self) -> LayerCoder:
         """The coder of every layer."""
-        return self.coder.for_pictures(BLOCK_DIMS).with_counts(_STEP_COUNTS, BLOCK_DIMS, BLOCK_DIMS)
+        coder = self.coder.for_pictures(BLOCK_DIMS, long_sequences=self.way >= LONG_SEQUENCES)
+        return coder.with_counts(_STEP_COUNTS, BLOCK_DIMS, BLOCK_DIMS)
 
     def keeping_programs(self, folder: str | os.PathLike) -> Self | None:
         from rec_jax.core.kept_programs import KeptPrograms, can_be_kept
@@ -113,13 +117,13 @@ class LossyCodec(CurveCodec):
 
     def _decode(self, header: container.Header, payload: bytes, progress: Progress | None) -> np.ndarray:
         quality = self._checked_quality(header, payload)
+        writer = dataclasses.replace(self, way=header.method & 15)
         reader, size = SymbolReader(payload[1:]), padded_size(header.height, header.width, self.model.stride)
         calls = self.calls(*size)
-        apart = header.method & 15 == COUNTS_APART
         codes: list[Code] = []
-        for call, coder in self.symbol_coders(calls, codes, apart):
+        for call, coder in writer.symbol_coders(calls, codes):
             codes.append(read_code(reader, coder, call.n_dims))
-        return shown(self.walk(quality, size, calls, codes, progress), header.shape)
+        return shown(writer.walk(quality, size, calls, codes, progress), header.shape)
 
     def walk(self, quality: int, size: tuple[int, int], calls, codes: list[Code], progress=None) -> np.ndarray:
         """The picture uint8 [H, W, 3] that codes, one per call, stand for; size: multiples of the model's stride."""
@@ -139,13 +143,13 @@ class LossyCodec(CurveCodec):
 
     def _checked_quality(self, header: container.Header, payload: bytes) -> int:
         """A file's quality, once it is clear that this coder wrote the file."""
-        preset, counts = header.method >> 4, header.method & 15
+        preset, way = header.method >> 4, header.method & 15
         if preset != preset_number(self.coder):
             have = preset_name(preset_number(self.coder))
             raise WrongModel(f"the file was written with preset {preset_name(preset)}; this codec has {have}")
-        if counts not in (COUNTS_APART, COUNTS_IN_ORDER):
+        if way not in WAYS:
             raise UnsupportedVersion(
-                "the file codes its numbers of steps in a way that this program does not know: update rec_jax"
+                f"the file codes its latents in way {way}; this program knows 0 to {WAYS[-1]}: update rec_jax"
             )
         return read_quality(header, payload)
 
@@ -162,16 +166,14 @@ class LossyCodec(CurveCodec):
                 layer += 1
         return made
 
-    def symbol_coders(
-        self, calls: list[Call], codes: Sequence[Code], apart: bool = False
-    ) -> Iterator[tuple[Call, LayerCoder]]:
+    def symbol_coders(self, calls: list[Call], codes: Sequence[Code]) -> Iterator[tuple[Call, LayerCoder]]:
         """Each call with the coder of its symbols, which looks at the codes of the calls before it; a reader appends to
-        them meanwhile.  apart: see COUNTS_APART.
+        them meanwhile.
         """
         coder = self.layer_coder
         for i, call in enumerate(calls):
             before = (codes[i - 1], calls[i - 1].layer == call.layer) if i else (None, False)
-            yield call, coder if apart else coder.after(*before)
+            yield call, coder if self.way == COUNTS_APART else coder.after(*before)
 
     def parts(self, calls: list[Call], codes: list[Code]) -> list[Part]:
         """What calls were coded as; their paths are followed all at once."""

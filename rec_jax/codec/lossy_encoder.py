@@ -11,7 +11,7 @@ import numpy as np
 from rec_jax.codec import container
 from rec_jax.codec.base import Encoded
 from rec_jax.codec.latents import write_code
-from rec_jax.codec.lossy import COUNTS_IN_ORDER, LossyCodec
+from rec_jax.codec.lossy import LossyCodec
 from rec_jax.codec.lossy_pictures import as_colour, padded, padded_size, shown, to_pixels
 from rec_jax.codec.presets import preset_number
 from rec_jax.coders.base import Code, LongCall
@@ -40,7 +40,7 @@ def encode_picture(codec: LossyCodec, image: np.ndarray, progress: Progress | No
     coders = codec.symbol_coders(calls, codes)
     bits = [write_code(writer, coder, call.n_dims, code) for (call, coder), code in zip(coders, codes, strict=True)]
     index_bits, side_bits = map(sum, zip(*bits, strict=True))
-    method = preset_number(codec.coder) << 4 | COUNTS_IN_ORDER
+    method = preset_number(codec.coder) << 4 | codec.way
     header = container.image_header(shown(pixels, image.shape), container.LOSSY, method, codec.package.model_id)
     stream = writer.getvalue()
     blob = container.pack(header, bytes([codec.quality]) + stream)

@@ -19,6 +19,7 @@ _TREE = dict(
     block_size=65_536,
     max_nats=16_384.0,
     outliers_in_order=False,
+    one_sequence=False,
 )
 PRESETS: Mapping[str, Mapping[str, Any]] = {  # the place is the number in a file
     "fast": _TREE | dict(n_beams=512),

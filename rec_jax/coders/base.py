@@ -114,8 +114,11 @@ class LayerCoder(Coder, Protocol):
     def with_counts(self, counts: StepCountModel, n_dims: int, learned_n_dims: int) -> Self:
         """The same coder for calls of n_dims, with counts that were learned on calls of learned_n_dims."""
 
-    def for_pictures(self, block_dims: int) -> Self:
-        """The same coder as whole pictures' latents want it: with blocks of at most so many dims, and its own ways."""
+    def for_pictures(self, block_dims: int, long_sequences: bool = True) -> Self:
+        """The same coder as whole pictures' latents want it: with blocks of at most so many dims, and its own ways.
+
+        long_sequences: False: as files had it before the tree coder's sequences were longer in pictures.
+        """
 
     def after(self, code: Code | None, same_layer: bool) -> Self:
         """The same coder for the symbols of a picture's next call, which may go by those of the call before.

@@ -120,7 +120,8 @@ class StepCoder(CallsCoder):
         here, learned = (block_shape(n, self.block_size)[1] for n in (n_dims, learned_n_dims))
         return dataclasses.replace(self, step_counts=counts.scaled(here, learned))
 
-    def for_pictures(self, block_dims: int) -> Self:
+    def for_pictures(self, block_dims: int, long_sequences: bool = True) -> Self:
+        del long_sequences  # the tree coder's
         return dataclasses.replace(self, block_size=min(self.block_size or block_dims, block_dims))
 
     def after(self, code: Code | None, same_layer: bool) -> Self:

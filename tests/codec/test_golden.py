@@ -19,7 +19,7 @@ from rec_jax.codec import container, decode, load_codec, open_package, shipped_m
 from rec_jax.codec.chain_codecs import chain_codec
 from rec_jax.codec.container import EMBEDDED, LOSSLESS, LOSSY
 from rec_jax.codec.fallback import LZMA, PNG, RAW, WEBP
-from rec_jax.codec.lossy import COUNTS_APART
+from rec_jax.codec.lossy import COUNTS_APART, COUNTS_IN_ORDER
 from rec_jax.codec.presets import PRESETS, preset_coder, preset_number
 from rec_jax.codec.whole import METHOD
 from rec_jax.coders import make_layer_coder
@@ -40,8 +40,13 @@ CHAINS = [name for name in CHAINED if not isinstance(PACKAGES[name].model, Conti
 MODELS = {name: package.model for name, package in PACKAGES.items() if name not in CHAINED}
 LATENT = [name for name, model in MODELS.items() if model.groups and hasattr(model, "posterior")]
 SHIPPED = [f"{model}/{preset}" for model in LATENT for preset in PRESETS]
-# Of lossy files from before their counts went by those of the call before (codec/lossy.py); nothing writes them anew.
-APART = [f"photos-lossy-80k/{preset}, counts apart" for preset in PRESETS]
+# Of lossy files from before their counts went by those of the call before (codec/lossy.py), and from before a block's
+# steps shared a sequence; nothing writes them anew.
+FORMER = {f"photos-lossy-80k/{preset}, counts apart": COUNTS_APART for preset in PRESETS} | {
+    f"{model}/{preset}, own sequences": COUNTS_IN_ORDER
+    for model in ("photos-lossy-80k", "photos-lossy", "photos-two-level")
+    for preset in PRESETS
+}
 OTHERS = [name for name in MODELS if name not in LATENT]  # no relative entropy coder: no presets
 NOISE = np.random.Generator(np.random.Philox(0)).integers(0, 256, (5, 7, 3), np.uint8)
 CHAIN = np.stack([smooth_image(32, 32, seed) for seed in range(2)])
@@ -86,13 +91,13 @@ def beam_codec():
 
 
 if os.environ.get("REGENERATE_GOLDEN"):
-    kept = {name: e for name, e in json.loads(GOLDEN.read_text()).items() if name in APART}
+    kept = {name: e for name, e in json.loads(GOLDEN.read_text()).items() if name in FORMER}
     GOLDEN.write_text(json.dumps(regenerated() | kept, indent=1) + "\n")
 FILES = {name: (base64.b64decode(e["file"]), e["pixels"]) for name, e in json.loads(GOLDEN.read_text()).items()}
 
 
 def test_every_model_and_preset_has_a_golden_file():
-    assert FILES.keys() == {*TINY, *EMBEDDED_FILES, *SHIPPED, *APART, *OTHERS, *CHAINS, "tiny/beam search"}
+    assert FILES.keys() == {*TINY, *EMBEDDED_FILES, *SHIPPED, *FORMER, *OTHERS, *CHAINS, "tiny/beam search"}
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -104,10 +109,10 @@ def test_files_of_the_shipped_models_decode_to_their_pixels(name):
     assert digest(decode(blob)) == pixels
 
 
-@pytest.mark.parametrize("name", APART)
-def test_lossy_files_whose_counts_are_apart_decode_to_their_pixels(name):
+@pytest.mark.parametrize("name", FORMER)
+def test_lossy_files_of_former_ways_decode_to_their_pixels(name):
     blob, pixels = FILES[name]
-    assert container.unpack(blob)[0].method & 15 == COUNTS_APART
+    assert container.unpack(blob)[0].method & 15 == FORMER[name]
     assert digest(decode(blob)) == pixels
 
 
@@ -192,7 +197,7 @@ LEARNED = {"step_counts", "laws"}  # what export teaches a coder, and what only 
 def test_the_presets_are_what_they_were():
     tree = dict(
         kind="tree", n_candidates=16, n_beams=4096, sequence_length=4096, rate=1.0, spacing=1.5, block_size=65_536,
-        max_nats=16_384.0, outliers_in_order=False,
+        max_nats=16_384.0, outliers_in_order=False, one_sequence=False,
     )  # fmt: skip
     irec = dict(
         kind="beam_search", omega=3.0, epsilon=0.2, n_beams=20, block_size=1000, max_nats=2048.0, schedule="power",

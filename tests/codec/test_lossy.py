@@ -16,12 +16,13 @@ from rec_jax.codec.base import Encoded
 from rec_jax.codec.embedded import pack_embedded
 from rec_jax.codec.expected_kl import N_BINS, bins_of, nearest_knot, shares_of
 from rec_jax.codec.latents import read_code, write_code
-from rec_jax.codec.lossy import COUNTS_APART, COUNTS_IN_ORDER, LossyCodec
+from rec_jax.codec.lossy import COUNTS_APART, COUNTS_IN_ORDER, LONG_SEQUENCES, WAYS, LossyCodec
 from rec_jax.codec.lossy_encoder import posterior, walk
 from rec_jax.codec.lossy_ideal import ideal
 from rec_jax.codec.lossy_pictures import as_colour, padded, padded_size, to_pixels
 from rec_jax.codec.rate_control import Aim, encode_reaching, encode_within
 from rec_jax.coders import make_layer_coder
+from rec_jax.coders.tree.codebook import Codebook
 from rec_jax.core.errors import ConfigError, RecError, UnsupportedImage, UnsupportedVersion, WrongModel
 from rec_jax.core.numpy_gaussian import kl_nats
 from rec_jax.core.psnr import psnr_db
@@ -133,10 +134,29 @@ def test_what_a_lossy_file_cannot_be(codec, encoded):
         codec.on_device("gpu")
 
 
-def test_counts_go_by_those_of_the_call_before_and_in_older_files_did_not(monkeypatch):
-    """Of a picture with several calls a layer: both decode; a method of neither is refused."""
+def test_files_of_every_way_decode(codec):
+    """What sequences an encoder searches is what a decoder replays, whichever way the file names."""
+    codec, pictures = codec.without_fallback(), []
+    for way in (COUNTS_IN_ORDER, LONG_SEQUENCES):
+        blob = dataclasses.replace(codec, way=way).compress(IMAGE)
+        assert container.unpack(blob)[0].method & 15 == way
+        pictures.append(codec.decompress(blob))
+        assert psnr_db(IMAGE, pictures[-1]) > 20
+    assert not np.array_equal(*pictures)
+
+
+def test_pictures_have_as_many_windows_as_the_coder_has_candidates():
+    for n_beams, length in ((512, 1 << 13), (4096, 1 << 16), (32_768, 1 << 16), (3, 4096)):
+        coder = make_layer_coder(dict(kind="tree", n_beams=n_beams, sequence_length=4096))
+        assert coder.for_pictures(4096).codebook == Codebook(16, length, shared=True)
+        assert coder.for_pictures(4096, long_sequences=False).codebook == coder.codebook == Codebook(16, 4096)
+
+
+def test_counts_go_by_those_of_the_call_before_and_in_the_oldest_files_did_not(monkeypatch):
+    """Of a picture with several calls a layer: both decode; a method that is not known is refused."""
     monkeypatch.setattr(lossy, "CALL_DIMS", 64)
     codec, image = tiny_lossy(block_size=16).without_fallback(), photograph(48, 64)
+    codec = dataclasses.replace(codec, way=COUNTS_IN_ORDER)
     blob = codec.compress(image)
     header, payload = container.unpack(blob)
     assert header.method & 15 == COUNTS_IN_ORDER
@@ -144,11 +164,12 @@ def test_counts_go_by_those_of_the_call_before_and_in_older_files_did_not(monkey
     for call, coder in codec.symbol_coders(codec.calls(*size), codes):
         codes.append(read_code(reader, coder, call.n_dims))
     writer = SymbolWriter()
-    for (call, coder), code in zip(codec.symbol_coders(codec.calls(*size), codes, apart=True), codes, strict=True):
+    oldest = dataclasses.replace(codec, way=COUNTS_APART)
+    for (call, coder), code in zip(oldest.symbol_coders(oldest.calls(*size), codes), codes, strict=True):
         write_code(writer, coder, call.n_dims, code)
     older, neither = (
         container.pack(dataclasses.replace(header, method=header.method & 0xF0 | n), payload[:1] + stream)
-        for n, stream in ((COUNTS_APART, writer.getvalue()), (2, payload[1:]))
+        for n, stream in ((COUNTS_APART, writer.getvalue()), (len(WAYS), payload[1:]))
     )
     np.testing.assert_array_equal(codec.decompress(older), codec.decompress(blob))
     assert len(blob) < len(older)

@@ -1,6 +1,7 @@
 """The tree coder beyond the conformance tests: its groups, codebook, search and the numbers of steps it offers."""
 
 import dataclasses
+import functools
 import itertools
 
 import jax
@@ -11,7 +12,7 @@ import pytest
 from rec_jax.coders import StepCountModel, make_coder
 from rec_jax.coders.keys import as_words
 from rec_jax.coders.paths import first_path, follow
-from rec_jax.coders.tree.codebook import replay, sequence, windows_of
+from rec_jax.coders.tree.codebook import Codebook, replay, sequence, windows_of
 from rec_jax.coders.tree.coder import TreeCode, TreeCoder
 from rec_jax.coders.tree.encoder import choose_steps
 from rec_jax.coders.tree.groups import MAX_WEIGHT, group_of_dims
@@ -20,7 +21,7 @@ from rec_jax.coders.tree.outliers import (
     Outliers,
 )
 from rec_jax.coders.tree.rates import level_table, offered_steps
-from rec_jax.coders.tree.search import BLOCKS, _select, _window_scores, search
+from rec_jax.coders.tree.search import BLOCKS, _select, _sequences, _window_scores, search
 from rec_jax.core.errors import ConfigError
 from rec_jax.core.gaussian import DiagGaussian, log_ratio
 from rec_jax.core.prng import child_key
@@ -35,6 +36,16 @@ CURVATURE = round(1.5**2 / 1.386 * 2**16)  # of numbers of steps 1.5 apart, at l
 
 def equal_weights(n_dims):
     return np.ones(n_dims, np.int32)
+
+
+def first_scores(codebook, n_dims, linear, quadratic, starts):
+    """Those of the first step's windows."""
+
+    def of_block(key):
+        normals_of = functools.partial(_sequences(key, codebook, n_dims), jnp.int32(0))
+        return _window_scores(normals_of, linear, quadratic, starts, jnp.int32(0), codebook.length)
+
+    return jax.vmap(of_block, axis_name=BLOCKS)(one_block(WORDS))[0]
 
 
 def starts_of(group_of, max_steps):
@@ -81,34 +92,39 @@ def test_the_empty_steps_lead_to_as_many_paths_as_there_are_windows(m, length, l
     assert int(group_of_dims(equal_weights(100), np.int32(50), m, length, np)[0]) == lead
 
 
-def test_replay_reads_the_windows_that_the_path_names():
-    n_dims, n_steps, m, length = 40, 3, 4, 64
+@pytest.mark.parametrize("shared", [False, True])
+def test_replay_reads_the_windows_that_the_path_names(shared):
+    n_dims, n_steps, (m, length, _) = 40, 3, (codebook := Codebook(4, 64, shared))
     indices, words = np.array([2, 0, 3, 1], np.uint32), jax.tree.map(np.asarray, WORDS)  # one index beyond n_steps
     begun = first_path(one_block(words), np), np.array([n_steps]), indices[None]
     block = one_block(words), follow(*begun, np), *begun[1:], equal_weights(n_dims)[None]
-    z = replay(*block, m, length, np)[0]
+    z = replay(*block, codebook, np)[0]
     on_jax = jax.tree.map(jnp.asarray, (block[0], follow(*jax.tree.map(jnp.asarray, begun), jnp), *block[2:]))
-    np.testing.assert_array_equal(replay(*on_jax, m, length, jnp)[0], z)
+    np.testing.assert_array_equal(replay(*on_jax, codebook, jnp)[0], z)
     starts = starts_of(group_of_dims(equal_weights(n_dims), np.int32(n_steps), m, length, np), 4)
     words = one_block(words)
     path = first_path(words, np)
     for step in range(n_steps):
-        window = int(windows_of(path, m, length, np)[indices[step], 0])
+        window = int(windows_of(path, codebook, np)[indices[step], 0])
         start, end = starts[step : step + 2]
-        wanted = np.roll(sequence(words, step, 0, length, np), -window)[: end - start]
+        wanted = np.roll(sequence(words, step, 0, codebook, np), -window)[: end - start]
         np.testing.assert_array_equal(z[start:end], wanted)
+        assert np.array_equal(wanted, np.roll(sequence(words, 0, 0, codebook, np), -window)[: end - start]) == (
+            shared or step == 0 or start == end
+        )
         path = child(path, indices[step])
 
 
+@pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("n_dims", [1, 21, 60, 150])  # one by one; by spectra; wider than a sequence
-def test_window_scores_are_the_log_ratios_of_the_windows(n_dims):
+def test_window_scores_are_the_log_ratios_of_the_windows(n_dims, shared):
     length, rng = 64, np.random.default_rng(0)
     linear, quadratic = rng.normal(size=(2, n_dims)).astype(np.float32)
     padded = [jnp.pad(jnp.asarray(x), (0, length)) for x in (linear, quadratic)]
     starts = jnp.asarray(starts_of(group_of_dims(equal_weights(n_dims), np.int32(1), 4, length, np), 1))
-    score = jax.vmap(lambda key: _window_scores(key, *padded, starts, jnp.int32(0), length), axis_name=BLOCKS)
-    found = score(one_block(WORDS))[0]
-    parts = [_floats(sequence(WORDS, 0, part, length, jnp)) for part in range(-(-n_dims // length))]
+    codebook = Codebook(4, length, shared)
+    found = first_scores(codebook, n_dims, *padded, starts)
+    parts = [_floats(sequence(WORDS, 0, part, codebook, jnp)) for part in range(-(-n_dims // length))]
     for window in (0, 1, 40, 63):
         z = np.concatenate([np.roll(part, -window) for part in parts])[:n_dims]
         np.testing.assert_allclose(found[window], linear @ z + quadratic @ z**2, rtol=1e-4, atol=1e-3)
@@ -141,19 +157,20 @@ def test_select_of_equal_scores_keeps_no_more_than_it_may():
     assert there.all() and len(set(zip(np.asarray(parents), np.asarray(candidates), strict=True))) == 5
 
 
-def test_a_beam_that_holds_all_paths_finds_the_best_code():
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_beam_that_holds_all_paths_finds_the_best_code(shared):
     """Against all 4^3 codes, decoded one by one."""
-    n_dims, n_steps, m, length = 30, 3, 4, 64
+    n_dims, n_steps, (m, _, _) = 30, 3, (codebook := Codebook(4, 64, shared))
     target = make_target(np.random.default_rng(1), n_dims, 5.0)
     batch = jax.tree.map(lambda x: jnp.asarray(x)[None], target)
     weights = equal_weights(n_dims)
-    find = jax.vmap(lambda *block: search(*block, n_steps, m, 64, length), axis_name=BLOCKS)
+    find = jax.vmap(lambda *block: search(*block, n_steps, 64, codebook), axis_name=BLOCKS)
     found = find(jnp.array([n_steps]), one_block(WORDS), batch, weights[None])[0]
     codes = np.array(list(itertools.product(range(m), repeat=n_steps)), np.uint32)
     keys = Key(*(np.broadcast_to(word, len(codes)) for word in WORDS))
     begun = first_path(keys, np), np.full(len(codes), n_steps), codes
     dealt = np.broadcast_to(weights, (len(codes), n_dims))
-    z = _floats(replay(keys, follow(*begun, np), *begun[1:], dealt, m, length, np))
+    z = _floats(replay(keys, follow(*begun, np), *begun[1:], dealt, codebook, np))
     ratios = np.asarray(log_ratio(z, target, standard(n_dims)).sum(1))
     np.testing.assert_array_equal(found, codes[ratios.argmax()])
 
@@ -294,9 +311,9 @@ def test_window_scores_of_sharp_dims_are_precise(n_dims):
     linear, quadratic = np.float32(loc) * precision, 0.5 * (1.0 - precision)
     padded = [jnp.pad(jnp.asarray(x, jnp.float32), (0, length)) for x in (linear, quadratic)]
     starts = jnp.asarray(starts_of(group_of_dims(equal_weights(n_dims), np.int32(1), 4, length, np), 1))
-    score = jax.vmap(lambda key: _window_scores(key, *padded, starts, jnp.int32(0), length), axis_name=BLOCKS)
-    found = np.asarray(score(one_block(WORDS))[0], np.float64)
-    parts = [_floats(sequence(WORDS, 0, part, length, jnp)) for part in range(-(-n_dims // length))]
+    codebook = Codebook(4, length)
+    found = np.asarray(first_scores(codebook, n_dims, *padded, starts), np.float64)
+    parts = [_floats(sequence(WORDS, 0, part, codebook, jnp)) for part in range(-(-n_dims // length))]
     z = np.stack([np.concatenate([np.roll(part, -n) for part in parts])[:n_dims] for n in range(length)])
     middle = -0.5 * linear / quadratic
     exact = (quadratic * (z - middle) ** 2).sum(1)

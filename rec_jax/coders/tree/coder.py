@@ -33,7 +33,7 @@ from rec_jax.coders.blocks import block_keys, block_shape, cut, join
 from rec_jax.coders.paths import follow
 from rec_jax.coders.step_codes import StepCoder, check_length
 from rec_jax.coders.step_counts import StepCountModel
-from rec_jax.coders.tree.codebook import replay
+from rec_jax.coders.tree.codebook import Codebook, replay
 from rec_jax.coders.tree.outliers import (
     MAX_OUTLIERS,
     Outliers,
@@ -51,8 +51,9 @@ from rec_jax.exact.threefry import Key
 MAX_CANDIDATES = 32  # the candidates of a path that survive a step are the bits of one word
 MAX_BEAMS = 1 << 19
 MIN_SPACING = 1 / 64
+MAX_PICTURE_LENGTH = 1 << 16  # of sequences; up to there, as many windows as a step has candidates
 REACH_NATS = -0.7  # a dim of more than ln F + this is an outlier; measured, docs/tree_coder.md
-PICTURE_REACH_NATS = 1.0  # the same of pictures: as good, with less than half of the side information
+PICTURE_REACH_NATS = 2.0  # the same of pictures: as good, with less than half of the side information
 
 
 class TreeCode(NamedTuple):
@@ -71,7 +72,8 @@ class TreeCoder(StepCoder):
     n_candidates: M, so that a step sends ln M nats.  n_beams: B.  sequence_length: F, a power of two.
     rate: nats sent per nat of KL.  spacing: of the numbers of steps on offer (rates.py).
     block_size: largest number of dims with one K.  max_nats: largest KL of a block.
-    outliers_in_order: how they are named (outliers.py).  step_counts: how K is coded; None: by a table that suits any.
+    outliers_in_order: how they are named (outliers.py).  one_sequence: whether all steps of a block share one
+    (codebook.py).  step_counts: how K is coded; None: by a table that suits any.
     """
 
     code_type = TreeCode
@@ -84,6 +86,7 @@ class TreeCoder(StepCoder):
     block_size: int | None = 65_536
     max_nats: float = 16_384.0
     outliers_in_order: bool = False
+    one_sequence: bool = False
     step_counts: StepCountModel | PictureCounts | None = None
 
     deciding = ("n_candidates", "rate", "spacing", "block_size", "max_nats")
@@ -128,6 +131,11 @@ class TreeCoder(StepCoder):
             f"of all beyond {MAX_OUTLIERS} of over {self.reach_nats:.1f} nats, which it cannot reach"
         )
 
+    @property
+    def codebook(self) -> Codebook:
+        """What both sides know of it."""
+        return Codebook(self.n_candidates, self.sequence_length, self.one_sequence)
+
     def count_table(self, before: np.ndarray) -> Table:
         return level_table(self.step_counts, before, self.offered)
 
@@ -151,9 +159,14 @@ class TreeCoder(StepCoder):
 
         return decode_call(self, key, p, code, shares)
 
-    def for_pictures(self, block_dims: int):
+    def for_pictures(self, block_dims: int, long_sequences: bool = True):
         n_beams = min(2 * self.n_beams, MAX_BEAMS)  # measured: a picture takes half as long again and loses less
-        return dataclasses.replace(super().for_pictures(block_dims), outliers_in_order=True, n_beams=n_beams)
+        coder = dataclasses.replace(super().for_pictures(block_dims), outliers_in_order=True, n_beams=n_beams)
+        if not long_sequences:
+            return coder
+        candidates = min(self.n_candidates * self.n_beams, MAX_PICTURE_LENGTH)
+        length = max(self.sequence_length, 1 << (candidates.bit_length() - 1))
+        return dataclasses.replace(coder, one_sequence=True, sequence_length=length)
 
     def after(self, code: TreeCode | None, same_layer: bool):
         before = () if code is None else tuple(code.n_steps.reshape(-1).tolist())
@@ -188,8 +201,7 @@ class TreeCoder(StepCoder):
         flat_keys = Key(*(word.reshape(-1) for word in block_keys(keys, shape[0], xp)))
         begun = self.paths_of(keys, code, n_dims, xp)
         paths = follow(*begun, xp) if paths is None else paths
-        sizes = self.n_candidates, self.sequence_length
-        blocks = replay(flat_keys, paths, begun.n_steps, begun.indices, dealt, *sizes, xp)
+        blocks = replay(flat_keys, paths, begun.n_steps, begun.indices, dealt, self.codebook, xp)
         return join(blocks.reshape(n_calls, *shape), n_dims)
 
     def block_shares(self, n_dims: int, shares, xp):

@@ -71,4 +71,4 @@ def _decode_batch(coder: TreeCoder, keys: Key, p: DiagGaussian, code: TreeCode, 
 
 
 def _search(coder: TreeCoder, n_steps, block):
-    return search(n_steps, *block, coder.max_steps, coder.n_candidates, coder.n_beams, coder.sequence_length)
+    return search(n_steps, *block, coder.max_steps, coder.n_beams, coder.codebook)

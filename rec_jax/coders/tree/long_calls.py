@@ -15,6 +15,7 @@ import numpy as np
 from rec_jax.coders.base import Found, LongCall
 from rec_jax.coders.blocks import block_keys, block_shape, cut
 from rec_jax.coders.tree.cheapest_steps import cheapest_steps
+from rec_jax.coders.tree.codebook import Codebook
 from rec_jax.coders.tree.coder import TreeCode, TreeCoder
 from rec_jax.coders.tree.encoder import BLOCKS_AT_ONCE, PATHS_AT_ONCE
 from rec_jax.coders.tree.outliers import LENGTHS, MAX_EXPONENT, MAX_OUTLIERS, MIN_EXPONENT, Outliers
@@ -115,7 +116,7 @@ def _search_all(coder: TreeCoder, blocks: _Blocks, run: Callable[..., Any]) -> n
 
     def search_some(some: np.ndarray, n_steps: np.ndarray, room: int) -> np.ndarray:
         padded = _Blocks(*(part[np.resize(some, at_once)] for part in blocks))._replace(n_steps=n_steps)
-        sizes = room, coder.n_candidates, coder.n_beams, coder.sequence_length
+        sizes = room, coder.n_beams, *map(int, coder.codebook)
         with search_jax():
             return np.asarray(run(_search_blocks, sizes, padded))
 
@@ -142,10 +143,11 @@ def _room(n_steps: int, most: int) -> int:
 
 
 @functools.partial(Program, static_argnums=(0,))
-def _search_blocks(sizes: tuple[int, int, int, int], blocks: _Blocks) -> jax.Array:
-    """Indices uint8 [at_once, room] of so many blocks together; sizes: (room, candidates, beams, sequence_length)."""
+def _search_blocks(sizes: tuple[int, ...], blocks: _Blocks) -> jax.Array:
+    """Indices uint8 [at_once, room] of so many blocks together; sizes: (room, beams, and those of Codebook)."""
+    room, n_beams, *codebook = sizes
 
     def one(n_steps, first, second, loc, scale, shares):
-        return search(n_steps, Key(first, second), DiagGaussian(loc, scale), shares, *sizes)
+        return search(n_steps, Key(first, second), DiagGaussian(loc, scale), shares, room, n_beams, Codebook(*codebook))
 
     return jax.vmap(one, axis_name=BLOCKS)(*blocks)

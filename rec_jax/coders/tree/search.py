@@ -11,14 +11,15 @@ sorting is what such a search otherwise spends its time on, and they need no ord
 """
 
 import functools
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from rec_jax.coders.keys import at
 from rec_jax.coders.paths import first_path
-from rec_jax.coders.tree.codebook import sequence, windows_of
+from rec_jax.coders.tree.codebook import Codebook, sequence, windows_of
 from rec_jax.coders.tree.groups import group_of_dims
 from rec_jax.core.gaussian import DiagGaussian
 from rec_jax.exact.arithmetic import FRACTION_BITS
@@ -49,22 +50,23 @@ def search(
     target: DiagGaussian,
     weights: jax.Array,
     max_steps: int,
-    n_candidates: int,
     n_beams: int,
-    length: int,
+    codebook: Codebook,
 ) -> jax.Array:
     """Indices uint8 [max_steps] of one block, zero beyond n_steps; target [D] in p's coordinates.
 
     weights: int32 [D], see groups.py.  Works under a vmap of the axis BLOCKS, over blocks searched together.
     """
+    n_candidates, length, _ = codebook
     group_of = group_of_dims(weights, n_steps, n_candidates, length, jnp)
+    normals_of = _sequences(key, codebook, target.loc.size)
     starts = jnp.searchsorted(group_of, jnp.arange(max_steps + 1), method="sort").astype(jnp.int32)
     linear, quadratic = _coefficients(target, length)
     kept_as = jnp.uint16 if n_beams * n_candidates <= 1 << 16 else jnp.int32  # it is most of a search's memory
 
     def extend(beam: _Beam) -> _Beam:
-        scores = _window_scores(key, linear, quadratic, starts, beam.step, length)
-        windows = windows_of(beam.paths, n_candidates, length, jnp)  # [M, B]
+        scores = _window_scores(functools.partial(normals_of, beam.step), linear, quadratic, starts, beam.step, length)
+        windows = windows_of(beam.paths, codebook, jnp)  # [M, B]
         total = beam.scores + scores[windows]  # [M, B]: sums over candidates are sums of rows
         parents, candidates, there, best = _select(total, n_beams)
         found = _Beam(
@@ -95,21 +97,33 @@ def _coefficients(target: DiagGaussian, length: int):
     return jnp.pad(target.loc * precision, pad), jnp.pad(0.5 * (1.0 - precision), pad)
 
 
-def _window_scores(key, linear, quadratic, starts, step, length: int):
-    """S[n] of every window n of a step's sequence, up to a constant, [length]."""
+def _sequences(key: Key, codebook: Codebook, n_dims: int) -> Callable[[Any, Any], jax.Array]:
+    """A function of (step, part) that gives that sequence, [F]; one that all steps share is drawn here."""
+
+    def draw(step, part):
+        return sequence(key, step, part, codebook, jnp).astype(jnp.float32) * 2.0**-FRACTION_BITS
+
+    if not codebook.shared:
+        return draw
+    drawn = jnp.stack([draw(0, part) for part in range(-(-n_dims // codebook.length))])
+    return lambda step, part: drawn[part]
+
+
+def _window_scores(normals_of, linear, quadratic, starts, step, length: int):
+    """S[n] of every window n of a step's sequences, normals_of(part), up to a constant, [length]."""
     start = starts[step]
     size = starts[step + 1] - start
     widest = jax.lax.pmax(size, BLOCKS)
     few, many = (
-        functools.partial(scores_of, key, linear, quadratic, start, size, step, length, widest)
+        functools.partial(scores_of, normals_of, linear, quadratic, start, size, length, widest)
         for scores_of in (_by_dims, _by_spectra)
     )
     return jax.lax.cond(widest <= _FEW_DIMS, few, many)
 
 
-def _by_dims(key, linear, quadratic, start, size, step, length: int, widest):
+def _by_dims(normals_of, linear, quadratic, start, size, length: int, widest):
     """Few dims one by one: a window more, shifted by one, for each."""
-    normals = _normals(key, step, 0, length)
+    normals = normals_of(0)
     twice = jnp.concatenate([normals, normals])
 
     def add_some(i, scores):
@@ -129,7 +143,7 @@ def _by_dims(key, linear, quadratic, start, size, step, length: int, widest):
     return jax.lax.fori_loop(0, -(-widest // _DIMS_AT_ONCE), add_some, jnp.zeros(length))
 
 
-def _by_spectra(key, linear, quadratic, start, size, step, length: int, widest):
+def _by_spectra(normals_of, linear, quadratic, start, size, length: int, widest):
     """Many dims by two circular correlations."""
 
     def add_part(part, totals):
@@ -139,7 +153,7 @@ def _by_spectra(key, linear, quadratic, start, size, step, length: int, widest):
             jnp.where(inside, jax.lax.dynamic_slice(x, (start + part * length,), (length,)), 0.0)
             for x in (linear, quadratic)
         )
-        normals = _normals(key, step, part, length)
+        normals = normals_of(part)
         sharp = quadratic_here < _SHARP
         blunt = [jnp.where(sharp, 0.0, x) for x in (linear_here, quadratic_here)]
         spectra = jnp.fft.rfft(jnp.stack([*blunt, normals, normals**2]))
@@ -151,10 +165,6 @@ def _by_spectra(key, linear, quadratic, start, size, step, length: int, widest):
     start_totals = jnp.zeros(length // 2 + 1, jnp.complex64), jnp.zeros(length)
     spectrum, direct = jax.lax.fori_loop(0, n_parts, add_part, start_totals)
     return jnp.fft.irfft(spectrum, length) + direct
-
-
-def _normals(key, step, part, length: int):
-    return sequence(key, step, part, length, jnp).astype(jnp.float32) * 2.0**-FRACTION_BITS
 
 
 def _add_sharp(scores, sharp, linear, quadratic, normals):
