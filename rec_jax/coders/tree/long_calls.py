@@ -145,9 +145,10 @@ def _room(n_steps: int, most: int) -> int:
 @functools.partial(Program, static_argnums=(0,))
 def _search_blocks(sizes: tuple[int, ...], blocks: _Blocks) -> jax.Array:
     """Indices uint8 [at_once, room] of so many blocks together; sizes: (room, beams, and those of Codebook)."""
-    room, n_beams, *codebook = sizes
+    room, n_beams, n_candidates, length, shared = sizes
+    codebook = Codebook(n_candidates, length, bool(shared))
 
     def one(n_steps, first, second, loc, scale, shares):
-        return search(n_steps, Key(first, second), DiagGaussian(loc, scale), shares, room, n_beams, Codebook(*codebook))
+        return search(n_steps, Key(first, second), DiagGaussian(loc, scale), shares, room, n_beams, codebook)
 
     return jax.vmap(one, axis_name=BLOCKS)(*blocks)
