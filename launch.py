@@ -23,6 +23,7 @@ from ml_collections import ConfigDict, config_flags
 
 from rec_jax.core.compilation import check_device, enable_compilation_cache
 from rec_jax.core.errors import ConfigError, RecError
+from rec_jax.core.freed_memory import keep_all_memory
 from rec_jax.core.messages import flag_error_line, is_warning_or_ours, one_line
 from rec_jax.core.paths import expand_home
 from rec_jax.evaluate.checks import check_evaluation
@@ -77,7 +78,10 @@ def evaluate(config: ConfigDict, workdir: Path, share: Share = WHOLE) -> "AnySum
 
 
 def export(config: ConfigDict, workdir: Path, path: Path) -> None:
-    """Writes the averaged weights of workdir as integers, with what the default coder must know, as one model file."""
+    """Writes the averaged weights of workdir as integers, with what the default coder must know, as one model file.
+
+    What only an encoder needs are floats, of 16 bits.
+    """
     from configs.base import choose_coder
     from rec_jax.codec.calibrate import N_IMAGES, calibrate
     from rec_jax.codec.chain_codecs import chain_codec
@@ -101,7 +105,7 @@ def export(config: ConfigDict, workdir: Path, path: Path) -> None:
     config.coder.update(
         dict(layer_weights=learned.shares, layer_step_counts=counts, layer_weights_by_scale=learned.by_scale)
     )
-    model_id = write_model_file(path, package.stored, config.to_dict())
+    model_id = write_model_file(path, package.stored, config.to_dict(), "float16")
     hint = f"--mode=evaluate --model={path}" if chain_codec(package) else f"rec-jax compress --model {path}"
     print(f"{path}: {path.stat().st_size} bytes, model id {model_id:04x}; try {hint}")
 
@@ -250,6 +254,7 @@ def main(argv: list[str]) -> None:
             raise ConfigError(f"unknown argument {argv[1]!r}; flags begin with --")
         logging.get_absl_handler().addFilter(is_warning_or_ours)
         raise_on_sigterm()
+        keep_all_memory()
         enable_compilation_cache()
         initialize_processes(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
         check_device()

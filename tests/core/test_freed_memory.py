@@ -9,22 +9,36 @@ import pytest
 _COUNT = """
 import resource
 import numpy as np
-from rec_jax.core.freed_memory import keep_freed_memory
+from threading import Thread
+from rec_jax.core.freed_memory import keep_all_memory, keep_freed_memory
 
 {call}
+counts = []
 
-def faults():
+def count_faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    several = [np.ones(1 << 24, np.uint8) for _ in range(4)]
-    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+    several = [np.ones({megabytes} << 20, np.uint8) for _ in range(4)]
+    counts.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
-print(*(faults() for _ in range(3)))
+for _ in range(3):
+    {run}
+print(*counts)
 """
+_HERE, _IN_THREADS = "count_faults()", "thread = Thread(target=count_faults); thread.start(); thread.join()"
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's mallopt")
-@pytest.mark.parametrize(("call", "kept"), [("", False), ("keep_freed_memory()", True)])
-def test_arrays_made_again_need_new_pages_only_without_it(call, kept):
-    said = subprocess.run([sys.executable, "-c", _COUNT.format(call=call)], capture_output=True, text=True, check=True)
+@pytest.mark.parametrize(
+    ("call", "megabytes", "run", "kept"),
+    [
+        ("", 16, _HERE, False),
+        ("keep_freed_memory()", 16, _HERE, True),
+        ("", 64, _IN_THREADS, False),
+        ("keep_all_memory()", 64, _IN_THREADS, True),
+    ],
+)
+def test_arrays_made_again_need_new_pages_only_without_it(call, megabytes, run, kept):
+    program = _COUNT.format(call=call, megabytes=megabytes, run=run)
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     first, *_, last = map(int, said.stdout.split())
     assert first > 0 and (last < first / 10) == kept
