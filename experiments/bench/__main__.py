@@ -1,6 +1,6 @@
-"""Speed and bits of the coders, the codec, the network and the command, on this machine.
+"""Speed and bits of the coders, the codec, the network, training and the command, on this machine.
 
-make bench   # python -m experiments.bench [--only coder,vmap,codec,sizes,network,command] [--quick] [--model MODEL]
+make bench   # python -m experiments.bench [--only coder,vmap,codec,sizes,network,training,command] [--quick]
 
 Prints as it goes and appends a row to runs/bench/rows.jsonl after every measurement; a run that was stopped goes on
 where it was, and --again measures anew. The rows of earlier commits stay, and --history shows them all, by commit.
@@ -20,6 +20,7 @@ from experiments.bench.command import command_case
 from experiments.bench.history import history_lines
 from experiments.bench.network import network_cases
 from experiments.bench.sizes import size_cases
+from experiments.bench.training import training_cases
 from experiments.bench.vmap import vmap_cases
 from experiments.cases import Case, exit_code, rows_of, run_cases, split_names
 from experiments.coders.cells import bench_cells
@@ -28,7 +29,7 @@ from rec_jax.core.errors import RecError
 from rec_jax.core.json_rows import read_rows
 from rec_jax.core.messages import one_line
 
-PARTS = ("coder", "vmap", "codec", "sizes", "network", "command")
+PARTS = ("coder", "vmap", "codec", "sizes", "network", "training", "command")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -69,6 +70,8 @@ def part_cases(part: str, model: str, quick: bool) -> Sequence[Case]:
             return size_cases(model, quick)
         case "network":
             return network_cases(model, quick)
+        case "training":
+            return training_cases(quick)
         case "command":
             return [command_case(model, quick)]
         case _:
