@@ -254,7 +254,8 @@ def main(argv: list[str]) -> None:
             raise ConfigError(f"unknown argument {argv[1]!r}; flags begin with --")
         logging.get_absl_handler().addFilter(is_warning_or_ours)
         raise_on_sigterm()
-        keep_all_memory()
+        if _MODE.value in ("train", "sweep"):
+            keep_all_memory()
         enable_compilation_cache()
         initialize_processes(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
         check_device()

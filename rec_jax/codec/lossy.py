@@ -23,7 +23,7 @@ from rec_jax.coders import LayerCoder, StepCountModel
 from rec_jax.coders.base import Code
 from rec_jax.coders.blocks import block_shape
 from rec_jax.coders.paths import follow_all
-from rec_jax.core.errors import UnsupportedVersion, WrongModel
+from rec_jax.core.errors import ConfigError, UnsupportedVersion, WrongModel
 from rec_jax.core.progress import Progress
 from rec_jax.entropy.queue import SymbolReader
 from rec_jax.exact.network import ExactNet
@@ -85,6 +85,11 @@ class LossyCodec(CurveCodec):
     searches = True
     progress_of = "layers"
 
+    def __post_init__(self):
+        super().__post_init__()
+        if self.way not in WAYS:
+            raise ConfigError(f"way={self.way} is unknown; have {', '.join(map(str, WAYS))}")
+
     @property
     def model(self) -> LossyModel:
         """The package's."""
@@ -94,7 +99,8 @@ class LossyCodec(CurveCodec):
     @property
     def layer_coder(self) -> LayerCoder:
         """The coder of every layer."""
-        coder = self.coder.for_pictures(BLOCK_DIMS, long_sequences=self.way >= LONG_SEQUENCES)
+        former = {} if self.way == LONG_SEQUENCES else {"long_sequences": False}  # a user's coder need not know it
+        coder = self.coder.for_pictures(BLOCK_DIMS, **former)
         return coder.with_counts(_STEP_COUNTS, BLOCK_DIMS, BLOCK_DIMS)
 
     def keeping_programs(self, folder: str | os.PathLike) -> Self | None:
@@ -117,13 +123,13 @@ class LossyCodec(CurveCodec):
 
     def _decode(self, header: container.Header, payload: bytes, progress: Progress | None) -> np.ndarray:
         quality = self._checked_quality(header, payload)
-        writer = dataclasses.replace(self, way=header.method & 15)
+        theirs = dataclasses.replace(self, way=header.method & 15)
         reader, size = SymbolReader(payload[1:]), padded_size(header.height, header.width, self.model.stride)
         calls = self.calls(*size)
         codes: list[Code] = []
-        for call, coder in writer.symbol_coders(calls, codes):
+        for call, coder in theirs.symbol_coders(calls, codes):
             codes.append(read_code(reader, coder, call.n_dims))
-        return shown(writer.walk(quality, size, calls, codes, progress), header.shape)
+        return shown(theirs.walk(quality, size, calls, codes, progress), header.shape)
 
     def walk(self, quality: int, size: tuple[int, int], calls, codes: list[Code], progress=None) -> np.ndarray:
         """The picture uint8 [H, W, 3] that codes, one per call, stand for; size: multiples of the model's stride."""

@@ -6,10 +6,10 @@ import ctypes
 import mmap
 import os
 import sys
+from pathlib import Path
 
 _LARGE_BYTES, _KEPT_BYTES = 1 << 25, 1 << 28  # the former is the most that every glibc accepts
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -3, -4, -8  # malloc.h
-_MADV_HUGEPAGE = 14  # mman.h
 _HUGE_PAGE = 1 << 21
 
 
@@ -23,10 +23,11 @@ def keep_freed_memory() -> None:
 def keep_all_memory() -> None:
     """Of arrays of any size, in huge pages where the kernel has them: for a process of ours that works for hours.
 
-    One heap serves all threads and never shrinks. Call it before there are threads. Elsewhere all goes on as before.
+    One heap serves all threads and never shrinks. Call it before threads have arenas of their own. Elsewhere, and where
+    addresses are limited (ulimit -v, strict overcommit), all goes on as before.
     """
     libc = _glibc()
-    if libc is None:
+    if libc is None or _addresses_are_limited():
         return
     libc.mallopt(_M_ARENA_MAX, 1)
     libc.mallopt(_M_MMAP_MAX, 0)
@@ -39,7 +40,19 @@ def keep_all_memory() -> None:
     if heap:
         first, last = -(-heap // _HUGE_PAGE) * _HUGE_PAGE, (heap + n_bytes) // _HUGE_PAGE * _HUGE_PAGE
         libc.free(heap)
-        libc.madvise(first, last - first, _MADV_HUGEPAGE)
+        libc.madvise(first, last - first, mmap.MADV_HUGEPAGE)
+
+
+def _addresses_are_limited() -> bool:
+    import resource
+
+    limits = (resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA))
+    strict = Path("/proc/sys/vm/overcommit_memory")
+    return (
+        sys.maxsize < 2**32
+        or any(limit != resource.RLIM_INFINITY for limit in limits)
+        or (strict.is_file() and strict.read_text().strip() == "2")
+    )
 
 
 def _glibc() -> ctypes.CDLL | None:

@@ -62,13 +62,14 @@ def rate_distortion_objective(
     """Of a model for relative entropy coding; what a latent carries beyond most_dim_nats costs beyond_weight more."""
 
     def terms_of(params, images, qualities, key) -> RateDistortion:
-        found = terms(model, params, images, qualities, key, net, most_dim_nats)
-        return found._replace(beyond_bpp=beyond_weight * found.beyond_bpp)
+        return terms(model, params, images, qualities, key, net, most_dim_nats)
 
-    return curve_objective(model.lambdas, terms_of)
+    return curve_objective(model.lambdas, terms_of, beyond_weight)
 
 
-def curve_objective(bounds: tuple[float, float], terms_of: Callable[..., RateDistortion]) -> Objective:
+def curve_objective(
+    bounds: tuple[float, float], terms_of: Callable[..., RateDistortion], beyond_weight: float = 1.0
+) -> Objective:
     """Of any lossy model, by terms_of(params, images, qualities, key); bounds: its lambdas."""
 
     def objective(params, images, key, step):
@@ -80,7 +81,7 @@ def curve_objective(bounds: tuple[float, float], terms_of: Callable[..., RateDis
         lambdas = lambda_of(bounds, qualities, jnp)
         middle = math.sqrt(bounds[0] * bounds[1])
         rate, cost = found.rate_bpp.sum(1), lambdas * found.distortion
-        weighted = (rate + found.beyond_bpp + cost) * jnp.sqrt(middle / lambdas)
+        weighted = (rate + beyond_weight * found.beyond_bpp + cost) * jnp.sqrt(middle / lambdas)
         to_nats_per_dim = math.log(2.0) / 3.0
         parts = LossParts(to_nats_per_dim * jnp.mean(cost), to_nats_per_dim * jnp.mean(rate))
         return to_nats_per_dim * jnp.mean(weighted), parts

@@ -44,7 +44,7 @@ SHIPPED = [f"{model}/{preset}" for model in LATENT for preset in PRESETS]
 # steps shared a sequence; nothing writes them anew.
 FORMER = {f"photos-lossy-80k/{preset}, counts apart": COUNTS_APART for preset in PRESETS} | {
     f"{model}/{preset}, own sequences": COUNTS_IN_ORDER
-    for model in ("photos-lossy-80k", "photos-lossy", "photos-two-level")
+    for model in ("photos-lossy-80k", "photos-lossy", "photos-two-level-42k")
     for preset in PRESETS
 }
 OTHERS = [name for name in MODELS if name not in LATENT]  # no relative entropy coder: no presets

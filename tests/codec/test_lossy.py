@@ -130,11 +130,13 @@ def test_what_a_lossy_file_cannot_be(codec, encoded):
             codec.at(quality)
     with pytest.raises(WrongModel):
         dataclasses.replace(codec, package=dataclasses.replace(codec.package, model_id=1)).decompress(encoded.blob)
+    with pytest.raises(ConfigError, match="way=3 is unknown; have 0, 1, 2"):
+        dataclasses.replace(codec, way=3)
     with pytest.raises(ConfigError, match="take no device"):
         codec.on_device("gpu")
 
 
-def test_files_of_every_way_decode(codec):
+def test_files_of_both_lengths_of_sequences_decode(codec):
     """What sequences an encoder searches is what a decoder replays, whichever way the file names."""
     codec, pictures = codec.without_fallback(), []
     for way in (COUNTS_IN_ORDER, LONG_SEQUENCES):

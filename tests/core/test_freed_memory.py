@@ -42,3 +42,23 @@ def test_arrays_made_again_need_new_pages_only_without_it(call, megabytes, run, 
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     first, *_, last = map(int, said.stdout.split())
     assert first > 0 and (last < first / 10) == kept
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's mallopt")
+def test_nothing_is_reserved_where_addresses_are_limited():
+    program = """
+import resource
+from pathlib import Path
+from rec_jax.core.freed_memory import keep_all_memory
+
+def heap_bytes():
+    (line,) = (line for line in Path("/proc/self/maps").read_text().splitlines() if line.endswith("[heap]"))
+    first, last = (int(word, 16) for word in line.split()[0].split("-"))
+    return last - first
+
+resource.setrlimit(resource.RLIMIT_AS, (1 << 36, 1 << 36))
+keep_all_memory()
+print(heap_bytes() < 1 << 28)
+"""
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "True"

@@ -51,9 +51,9 @@ from rec_jax.exact.threefry import Key
 MAX_CANDIDATES = 32  # the candidates of a path that survive a step are the bits of one word
 MAX_BEAMS = 1 << 19
 MIN_SPACING = 1 / 64
-MAX_PICTURE_LENGTH = 1 << 16  # of sequences; up to there, as many windows as a step has candidates
+MAX_PICTURE_LENGTH = 1 << 16  # of sequences; a longer one costs time and gains nothing
 REACH_NATS = -0.7  # a dim of more than ln F + this is an outlier; measured, docs/tree_coder.md
-PICTURE_REACH_NATS = 2.0  # the same of pictures: as good, with less than half of the side information
+PICTURE_REACH_NATS = 2.0  # the same of pictures, which lose no more so and have less side information: rows 24 to 27
 
 
 class TreeCode(NamedTuple):
@@ -69,7 +69,8 @@ class TreeCoder(StepCoder):
     """See the module's docstring. The methods' shares: int32 [D], 1 to 4095, proportional to the KL that each dim is
     expected to have; None: all alike.
 
-    n_candidates: M, so that a step sends ln M nats.  n_beams: B.  sequence_length: F, a power of two.
+    n_candidates: M, so that a step sends ln M nats.  n_beams: B.  sequence_length: F, a power of two; a picture has the
+    larger one of M B, rounded down to one and at most MAX_PICTURE_LENGTH, so that there B is part of the code.
     rate: nats sent per nat of KL.  spacing: of the numbers of steps on offer (rates.py).
     block_size: largest number of dims with one K.  max_nats: largest KL of a block.
     outliers_in_order: how they are named (outliers.py).  one_sequence: whether all steps of a block share one

@@ -105,7 +105,7 @@ def _sequences(key: Key, codebook: Codebook, n_dims: int) -> Callable[[Any, Any]
 
     if not codebook.shared:
         return draw
-    drawn = jnp.stack([draw(0, part) for part in range(-(-n_dims // codebook.length))])
+    drawn = jax.vmap(lambda part: draw(0, part))(jnp.arange(-(-n_dims // codebook.length)))
     return lambda step, part: drawn[part]
 
 
