@@ -103,7 +103,7 @@ static void decode_call(LossyDecoder *d, Call *call, int32_t *z)
     int *steps;
     cut_into_blocks(call, BLOCK_DIMS);
     steps = d->way == COUNTS_APART ? decode_step_counts(&d->decoder, &d->coder, call->n_blocks, apart)
-                                      : decode_places(d, call->n_blocks);
+                                   : decode_places(d, call->n_blocks);
     decode_latents(&d->decoder, d->tables, &d->coder, call, steps, &outliers, z);
     free(steps);
 }

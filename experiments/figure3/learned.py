@@ -92,6 +92,6 @@ def _opened(model: str, preset: str) -> Any:
 
 
 REC = RelativeEntropyCoding("rec", "REC, hierarchical VAE (ours)", "photos-lossy")
-MS_SSIM = RelativeEntropyCoding("rec-ms-ssim", "REC, the same trained for MS-SSIM (ours)", "photos-lossy-ms-ssim")
+MS_SSIM = RelativeEntropyCoding("rec-ms-ssim", "REC, hierarchical VAE for MS-SSIM (ours)", "photos-lossy-ms-ssim")
 TWO_LEVEL = RelativeEntropyCoding("rec-two-level", "REC, the paper's two-level VAE (ours)", "photos-two-level")
 HYPERPRIOR = LearnedCodec("hyperprior", "Mean-scale hyperprior, quantised (ours)", "photos-hyperprior")

@@ -12,6 +12,7 @@ from experiments.bench import command
 from experiments.bench.codec import measure as measure_codec
 from experiments.bench.network import network_cases
 from experiments.bench.sizes import photograph_of_size
+from experiments.bench.training import training_cases
 from experiments.coders import table
 from experiments.coders.cells import Cell, bench_cells, few_table_cells, layer_table_cells
 from experiments.coders.measure import compiled, fit_steps, fit_steps_and_laws, measure, one_beam
@@ -28,7 +29,7 @@ from experiments.coders.targets import (
 )
 from experiments.timing import Clock
 from rec_jax.coders import make_coder
-from rec_jax.core.errors import BitstreamMismatch, MissingFile
+from rec_jax.core.errors import BitstreamMismatch, MissingFile, RecError
 from rec_jax.core.gaussian import kl_nats
 from rec_jax.core.json_rows import read_rows, write_rows
 from tests.codec.tiny_codec import smooth_image, tiny_codec
@@ -141,6 +142,16 @@ def test_the_parts_measure_what_they_say():
     assert photograph_of_size(512, 768).shape == (512, 768, 3)
     with pytest.raises(MissingFile):
         small[-1].key()
+
+
+def test_training_is_measured_with_and_without_its_memory(monkeypatch):
+    (case,) = training_cases(quick=True)
+    assert {case.title for case in training_cases(quick=False)} > {case.title}
+    row = case.measure()
+    assert row["ratio"] == pytest.approx(row["images_s"] / row["given_back_images_s"]) and row["images_s"] > 0
+    monkeypatch.setitem(case.options, "config", "absent")
+    with pytest.raises(RecError, match=r"code 1: ModuleNotFoundError.*configs\.absent"):
+        case.measure()
 
 
 def test_the_tables_find_their_places(monkeypatch, tmp_path, capsys):

@@ -36,6 +36,8 @@ BAD = {
     "train.batch_size": [0],
     "train.free_nats": [-0.1, float("nan")],
     "train.kl_warmup_steps": [-1],
+    "train.most_dim_nats": [0.0, float("nan")],
+    "train.beyond_weight": [-0.1, float("nan")],
     "train.ema_decay": [1.0, 1.5, -0.1, float("nan")],
     "train.clip_norm": [0.0, -1.0, float("nan")],
     "train.compute_dtype": ["float16"],

@@ -59,6 +59,8 @@ def test_train_then_export(config, tmp_path, capsys):
     assert model.config["model"] == with_tuples(config.model.to_dict())
     assert len(model.config["coder"]["layer_step_counts"]) == len(model.config["coder"]["layer_weights"]) == 1
     assert set(model.params) == {"top", "likelihood", "down_sample", "up", "down", "up_sample"}
+    floats = [x for x in jax.tree.leaves(model.params["up"]) if x.dtype == np.float32]  # what only an encoder needs
+    assert floats and all(np.array_equal(x, x.astype(np.float16)) for x in floats)
 
 
 @pytest.fixture

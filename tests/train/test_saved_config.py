@@ -40,11 +40,13 @@ def test_a_field_that_only_one_has_differs():
 def test_a_workdir_older_than_fine_tuning_resumes(tmp_path):
     older = tiny_config()
     with older.unlocked():
-        del older.train.initial_model
+        del older.train.initial_model, older.train.beyond_weight
     write_config(tmp_path, older)
     check_same_run(tmp_path, tiny_config())
     with pytest.raises(ConfigError, match="train.initial_model=, now it is cifar10-rvae"):
         check_same_run(tmp_path, tiny_config(initial_model="cifar10-rvae"))
+    with pytest.raises(ConfigError, match="train.beyond_weight=1.0, now it is 2.0"):
+        check_same_run(tmp_path, tiny_config(beyond_weight=2.0))
 
 
 @pytest.mark.parametrize("overrides", [{"coder.omgea": 1.0}, {"train.n_steps": "many"}, {"nothing.there": 1}])
