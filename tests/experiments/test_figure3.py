@@ -174,7 +174,7 @@ def test_a_workdir_has_one_set_of_pictures_and_one_run_at_a_time(measured, monke
     [
         (["--render"], "run the figure there first"),
         (["--kodak_dir=absent"], "no folder absent"),
-        (["--only=gif"], "--only=gif: have rec, rec-two-level, hyperprior"),
+        (["--only=gif"], "--only=gif: have rec, rec-ms-ssim, rec-two-level"),
     ],
 )
 def test_mistakes_are_one_line(tmp_path, capsys, words, match):

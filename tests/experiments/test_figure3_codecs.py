@@ -41,7 +41,7 @@ def test_files_grow_with_the_ladder_and_so_does_their_quality(method):
     assert all(picture.shape == IMAGE.shape and picture.dtype == np.uint8 for picture in decoded)
     for a, b in itertools.pairwise(range(len(ladder))):
         assert len(files[a]) < len(files[b]) and psnr_db(IMAGE, decoded[a]) < psnr_db(IMAGE, decoded[b])
-    assert psnr_db(IMAGE, decoded[-1]) > 31
+    assert psnr_db(IMAGE, decoded[-1]) > (30 if method.id == "rec-ms-ssim" else 31)  # a model for MS-SSIM has less
     place, magic = MAGIC[method.suffix]
     assert files[0][place : place + len(magic)] == magic
     assert files[0] == method.encode(IMAGE, ladder[0]) and method.key()["made_by"] == method.made_by()
