@@ -21,7 +21,7 @@ import numpy as np
 from absl import app, flags, logging
 from ml_collections import ConfigDict, config_flags
 
-from rec_jax.core.compilation import check_device, enable_compilation_cache
+from rec_jax.core.compilation import check_device, enable_compilation_cache, run_in_calling_thread
 from rec_jax.core.errors import ConfigError, RecError
 from rec_jax.core.freed_memory import keep_all_memory
 from rec_jax.core.messages import flag_error_line, is_warning_or_ours, one_line
@@ -256,6 +256,7 @@ def main(argv: list[str]) -> None:
         raise_on_sigterm()
         if _MODE.value in ("train", "sweep"):
             keep_all_memory()
+            run_in_calling_thread()
         enable_compilation_cache()
         initialize_processes(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
         check_device()

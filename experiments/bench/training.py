@@ -16,6 +16,7 @@ import numpy as np
 from configs.base import shrink
 from experiments.bench.case import ModelCase
 from experiments.cases import Row
+from rec_jax.core.compilation import run_in_calling_thread
 from rec_jax.core.errors import RecError
 from rec_jax.core.freed_memory import keep_all_memory
 from rec_jax.core.json_rows import read_rows
@@ -66,6 +67,7 @@ def main(workdir: str, name: str, memory: str, *settings: str) -> None:
     """Trains some steps of a config in workdir."""
     if memory == _KEPT:
         keep_all_memory()
+        run_in_calling_thread()
     from rec_jax.data import make_source
     from rec_jax.train.loop import train
 

@@ -25,6 +25,15 @@ def check_device() -> None:
         ) from None
 
 
+def run_in_calling_thread() -> None:
+    """Has jax's CPU run programs in the thread that calls them, so that their arrays come from that thread's memory.
+
+    Call it before jax has its devices. Calls return when they are done, not before; a process that trains on the CPU
+    has nothing else to do meanwhile. See freed_memory.keep_all_memory.
+    """
+    jax.config.update("jax_cpu_enable_async_dispatch", False)
+
+
 def cache_folder() -> Path | None:
     """Where compiled programs are kept: REC_JAX_CACHE_DIR, else ~/.cache/rec_jax/xla.
 

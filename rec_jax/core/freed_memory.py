@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 _LARGE_BYTES, _KEPT_BYTES = 1 << 25, 1 << 28  # the former is the most that every glibc accepts
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -3, -4, -8  # malloc.h
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -3, -4  # malloc.h
 _HUGE_PAGE = 1 << 21
 
 
@@ -21,15 +21,16 @@ def keep_freed_memory() -> None:
 
 
 def keep_all_memory() -> None:
-    """Of arrays of any size, in huge pages where the kernel has them: for a process of ours that works for hours.
+    """Of arrays of any size that the main thread asks for, in huge pages where the kernel has them.
 
-    One heap serves all threads and never shrinks. Call it before threads have arenas of their own. Elsewhere, and where
-    addresses are limited (ulimit -v, strict overcommit), all goes on as before.
+    For a process of ours that works for hours; under jax, with compilation.run_in_calling_thread. Its heap never
+    shrinks. Other threads have arenas of their own as before: one heap for all would have them wait for its lock, a
+    third of a step on two cores. Elsewhere, and where addresses are limited (ulimit -v, strict overcommit), all goes on
+    as before.
     """
     libc = _glibc()
     if libc is None or _addresses_are_limited():
         return
-    libc.mallopt(_M_ARENA_MAX, 1)
     libc.mallopt(_M_MMAP_MAX, 0)
     libc.mallopt(_M_TRIM_THRESHOLD, -1)
     libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]

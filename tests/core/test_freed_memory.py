@@ -9,7 +9,6 @@ import pytest
 _COUNT = """
 import resource
 import numpy as np
-from threading import Thread
 from rec_jax.core.freed_memory import keep_all_memory, keep_freed_memory
 
 {call}
@@ -21,24 +20,23 @@ def count_faults():
     counts.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 for _ in range(3):
-    {run}
+    count_faults()
 print(*counts)
 """
-_HERE, _IN_THREADS = "count_faults()", "thread = Thread(target=count_faults); thread.start(); thread.join()"
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's mallopt")
 @pytest.mark.parametrize(
-    ("call", "megabytes", "run", "kept"),
+    ("call", "megabytes", "kept"),
     [
-        ("", 16, _HERE, False),
-        ("keep_freed_memory()", 16, _HERE, True),
-        ("", 64, _IN_THREADS, False),
-        ("keep_all_memory()", 64, _IN_THREADS, True),
+        ("", 16, False),
+        ("keep_freed_memory()", 16, True),
+        ("", 64, False),
+        ("keep_all_memory()", 64, True),
     ],
 )
-def test_arrays_made_again_need_new_pages_only_without_it(call, megabytes, run, kept):
-    program = _COUNT.format(call=call, megabytes=megabytes, run=run)
+def test_arrays_made_again_need_new_pages_only_without_it(call, megabytes, kept):
+    program = _COUNT.format(call=call, megabytes=megabytes)
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     first, *_, last = map(int, said.stdout.split())
     assert first > 0 and (last < first / 10) == kept
@@ -62,3 +60,31 @@ print(heap_bytes() < 1 << 28)
 """
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "True"
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's mallopt")
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_program_of_jax_computes_in_kept_memory(kept):
+    program = f"""
+import resource
+from rec_jax.core.freed_memory import keep_all_memory
+if {kept}:
+    keep_all_memory()
+import jax
+import jax.numpy as jnp
+from rec_jax.core.compilation import run_in_calling_thread
+if {kept}:
+    run_in_calling_thread()
+double = jax.jit(lambda x: 2 * x)
+x = jnp.ones(20 << 20)
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    jax.block_until_ready(double(x))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+print(*(faults() for _ in range(3)))
+"""
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    *_, last = map(int, said.stdout.split())
+    assert (last < 1000) == kept  # of 20,480 pages of the result alone
