@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from experiments.figure3.curves import METRICS, Measured, Points
-from rec_jax.core.estimates import Estimate, jackknife
-from rec_jax.evaluate.bd_rate import NoBdRate, bd_rate, cubic, pchip
+from rec_jax.core.estimates import jackknife
+from rec_jax.evaluate.bd_rate import BdRate, Fit, NoBdRate, bd_rate, cubic, pchip
 
 FITS = {"pchip": pchip, "cubic": cubic}
 
@@ -23,9 +23,9 @@ class Published:
 def bd_rates(measured: Sequence[Measured], published: Sequence[Published]) -> Iterator[dict[str, Any]]:
     """Of every measured curve against every other one, and every published one in the metrics that it has.
 
-    {'tested', 'anchor', 'metric', 'n_pictures', FIT: {'percent', 'error'} or {'reason'}}: by how many percent the
-    tested one's files are larger at equal quality, over the pictures that both have; error: one standard error over
-    pictures, None against a published curve.
+    {'tested', 'anchor', 'metric', 'n_pictures', FIT: {'percent', 'error', 'most_percent'} or {'reason'}}: by how many
+    percent the tested one's files are larger at equal quality, over the pictures that both have, and at the quality
+    where they compare worst; error: one standard error over pictures, None against a published curve.
     """
     for tested in measured:
         for anchor in measured:
@@ -41,13 +41,13 @@ def _measured(tested: Measured, anchor: Measured, metric: str) -> dict[str, Any]
     if not pictures:
         return entry | {fit: {"reason": "no picture in common"} for fit in FITS}
 
-    def percent(kept: list[int], fit) -> float:
-        return bd_rate(anchor.points(metric, kept), tested.points(metric, kept), fit).percent
+    def found(fit: Fit, kept: list[int] = pictures) -> BdRate:
+        return bd_rate(anchor.points(metric, kept), tested.points(metric, kept), fit)
 
-    return entry | {
-        name: _or_reason(lambda fit=fit: jackknife(lambda kept: percent(kept, fit), pictures))
-        for name, fit in FITS.items()
-    }
+    def error(fit: Fit) -> float | None:
+        return jackknife(lambda kept: found(fit, kept).percent, pictures).error
+
+    return entry | {name: _or_reason(lambda fit=fit: (found(fit), error(fit))) for name, fit in FITS.items()}
 
 
 def _published(tested: Measured, curve: Published, metric: str) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def _published(tested: Measured, curve: Published, metric: str) -> dict[str, Any
         return entry | {fit: {"reason": reason} for fit in FITS}
     points = tested.points(metric)
     return entry | {
-        name: _or_reason(lambda fit=fit: Estimate(bd_rate(curve.curves[metric], points, fit).percent, None))
+        name: _or_reason(lambda fit=fit: (bd_rate(curve.curves[metric], points, fit), None))
         for name, fit in FITS.items()
     }
 
@@ -67,12 +67,12 @@ def _entry(tested: str, anchor: str, metric: str, n_pictures: int) -> dict[str, 
     return {"tested": tested, "anchor": anchor, "metric": metric, "n_pictures": n_pictures}
 
 
-def _or_reason(estimate: Callable[[], Estimate]) -> dict[str, Any]:
+def _or_reason(measure: Callable[[], tuple[BdRate, float | None]]) -> dict[str, Any]:
     try:
-        found = estimate()
-    except NoBdRate as error:
-        return {"reason": str(error)}
-    return {"percent": found.value, "error": found.error}
+        found, error = measure()
+    except NoBdRate as reason:
+        return {"reason": str(reason)}
+    return {"percent": found.percent, "error": error, "most_percent": found.most_percent}
 
 
 def words(entry: dict[str, Any]) -> str:

@@ -63,7 +63,10 @@ def _readme_parts(figure: dict[str, Any], against: bool) -> Iterator[str]:
     yield summary_table(figure)
     lines = _against_lines(figure)
     if against and len(lines) > 1:
-        yield "BD-rate (pchip): by how much files of the first are larger than those of the second, at equal quality:"
+        yield (
+            "BD-rate (pchip): by how much files of the first are larger than those of the second, at equal quality; in "
+            "brackets, at the quality of the common range where they compare worst:"
+        )
         yield plain_table(lines)
     if figure["not_run"]:
         yield "\n".join(f"- {method}: not run: {reason}" for method, reason in figure["not_run"].items())
@@ -78,13 +81,17 @@ def _against_lines(figure: dict[str, Any]) -> Lines:
     for rate in [*figure["coder_losses"], *figure["bd_rates"]]:
         if rate["tested"] in ours:
             pair = found.setdefault((rate["tested"], rate["anchor"]), {})
-            pair[rate["metric"]] = words(rate["pchip"])
+            pair[rate["metric"]] = words(rate["pchip"]) + _worst(rate["pchip"])
     head = [figure["metrics"][metric].partition(" ")[0] for metric in metrics]
     lines = [["files of", "against", *(f"at equal {name}" for name in head)]]
     for (tested, anchor), said in found.items():
         if metrics[0] in said:
             lines.append([titles[tested], titles[anchor], *(said.get(metric, "–") for metric in metrics)])
     return lines
+
+
+def _worst(entry: dict[str, Any]) -> str:
+    return f" ({entry['most_percent']:+.0f})" if "most_percent" in entry else ""
 
 
 def _titles(figure: dict[str, Any]) -> dict[str, str]:

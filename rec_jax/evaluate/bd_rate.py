@@ -15,8 +15,18 @@ from scipy.interpolate import PchipInterpolator
 from rec_jax.core.errors import RecError
 
 Curve = Sequence[tuple[float, float]]  # (rate > 0, quality), such as (bits per pixel, dB), in any order
-Antiderivative = Callable[[float], float]
 MIN_POINTS = 4
+_PLACES = 1001  # of a range of qualities, where the worst is looked for
+
+
+class Fitted(NamedTuple):
+    """log rate as a function of quality, and its antiderivative."""
+
+    log_rate: Callable
+    area: Callable
+
+
+Fit = Callable[[np.ndarray, np.ndarray], Fitted]
 
 
 class NoBdRate(RecError):
@@ -24,24 +34,30 @@ class NoBdRate(RecError):
 
 
 class BdRate(NamedTuple):
-    """percent: below 0 where the tested codec's files are the smaller.  low, high: the common range of qualities."""
+    """percent: below 0 where the tested codec's files are the smaller.  low, high: the common range of qualities.
+
+    most_percent: the same at the one quality of the range where the tested codec compares worst.
+    """
 
     percent: float
     low: float
     high: float
+    most_percent: float
 
 
-def cubic(quality: np.ndarray, log_rate: np.ndarray) -> Antiderivative:
+def cubic(quality: np.ndarray, log_rate: np.ndarray) -> Fitted:
     """Least squares by one cubic polynomial; exact through four points."""
-    return Polynomial.fit(quality, log_rate, 3).integ()
+    curve = Polynomial.fit(quality, log_rate, 3)
+    return Fitted(curve, curve.integ())
 
 
-def pchip(quality: np.ndarray, log_rate: np.ndarray) -> Antiderivative:
+def pchip(quality: np.ndarray, log_rate: np.ndarray) -> Fitted:
     """Through every point, by monotone cubic pieces (Fritsch and Carlson 1980)."""
-    return PchipInterpolator(quality, log_rate).antiderivative()
+    curve = PchipInterpolator(quality, log_rate)
+    return Fitted(curve, curve.antiderivative())
 
 
-def bd_rate(anchor: Curve, tested: Curve, fit: Callable[[np.ndarray, np.ndarray], Antiderivative] = pchip) -> BdRate:
+def bd_rate(anchor: Curve, tested: Curve, fit: Fit = pchip) -> BdRate:
     """By how much `tested` needs more rate than `anchor`; fit: cubic or pchip.
 
     Raises NoBdRate for fewer than four points, qualities that do not grow with the rate, and curves without a common
@@ -53,13 +69,15 @@ def bd_rate(anchor: Curve, tested: Curve, fit: Callable[[np.ndarray, np.ndarray]
     if low >= high:
         ranges = " and ".join(f"{quality[0]:.2f} to {quality[-1]:.2f}" for quality, _ in curves)
         raise NoBdRate(f"the curves' qualities do not overlap ({ranges}); give more points")
-    anchor_area, tested_area = (_area(fit(*curve), low, high) for curve in curves)
-    percent = 100.0 * float(np.expm1((tested_area - anchor_area) / (high - low)))
-    return BdRate(percent, float(low), float(high))
+    a, t = (fit(*curve) for curve in curves)
+    mean = ((t.area(high) - t.area(low)) - (a.area(high) - a.area(low))) / (high - low)
+    places = np.linspace(low, high, _PLACES)
+    most = np.max(t.log_rate(places) - a.log_rate(places))
+    return BdRate(_percent(mean), float(low), float(high), _percent(most))
 
 
-def _area(antiderivative: Antiderivative, low: float, high: float) -> float:
-    return antiderivative(high) - antiderivative(low)
+def _percent(log_ratio: float) -> float:
+    return 100.0 * float(np.expm1(log_ratio))
 
 
 def _sorted(curve: Curve, name: str) -> tuple[np.ndarray, np.ndarray]:

@@ -168,10 +168,10 @@ def test_a_forged_embedded_file_of_a_huge_picture_takes_no_memory(method):
     tracemalloc.stop()
 
 
-@pytest.fixture(scope="module")
-def shipped():
-    """(codec, golden file, its image) of a shipped model."""
-    blob = base64.b64decode(json.loads(GOLDEN.read_text())["cifar10-rvae/fast"]["file"])
+@pytest.fixture(scope="module", params=["cifar10-rvae/fast", "photos-two-level/fast"])
+def shipped(request):
+    """(codec, golden file, its image) of a shipped model: a lossless and a lossy one."""
+    blob = base64.b64decode(json.loads(GOLDEN.read_text())[request.param]["file"])
     codec = codec_of(container.unpack(blob)[0])
     return codec, blob, codec.decompress(blob)
 
@@ -193,7 +193,7 @@ def test_mutated_files_of_a_shipped_model(shipped):
 
 def test_a_shipped_model_refuses_a_forged_size(shipped):
     codec, blob, _ = shipped
-    header, _ = container.unpack(blob)
+    header, payload = container.unpack(blob)
     forged = dataclasses.replace(header, height=2**14, width=2**14)
     with pytest.raises(CorruptFile, match="ends"):
-        codec.decompress(container.pack(forged, STREAMS["noise"]))
+        codec.decompress(container.pack(forged, payload[:1] + STREAMS["noise"]))  # a lossy file's quality is its first
