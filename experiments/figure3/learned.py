@@ -25,7 +25,7 @@ class LearnedCodec:
     id: str
     title: str
     model: str
-    settings: tuple[float, ...] = (10, 35, 60, 85)
+    settings: tuple[float, ...] = (10, 35, 60, 85, 100)
     suffix: str = ".rec"
     setting_name: str = "quality"
     ours: bool = False

@@ -1,5 +1,10 @@
 """Calls of any size under the tree coder: the codes of encode_batch, by one compiled search."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -73,3 +78,37 @@ def test_at_most_so_many_outliers_are_named():
     (found,) = CODER.encode_long([LongCall(key(0), q, p, None)])
     dims = found.code.outliers.dims
     assert (dims[:-1] < q.loc.size).all() and dims[-1] == q.loc.size and (np.diff(dims[:-1]) > 0).all()
+
+
+@pytest.mark.parametrize(("n_moved", "refused"), [(MAX_OUTLIERS + 5, False), (180, True)])  # of 200; an eighth is 25
+@pytest.mark.parametrize(("loc", "scale"), [(5.0, 0.5), (0.0, 1e-4)], ids=["far", "narrow"])
+def test_what_encode_batch_refuses_is_refused(loc, scale, n_moved, refused):
+    moved = np.arange(200) < n_moved
+    p = DiagGaussian(np.full(200, -1.0, np.float32), np.full(200, 0.5, np.float32))
+    q_loc, q_scale = p.loc + np.where(moved, loc, 0.2) * p.scale, p.scale * np.where(moved, scale, 0.8)
+    coder = make_coder(kind="tree", n_beams=64, sequence_length=1024, max_nats=5000.0)
+    (found,) = coder.encode_long([LongCall(key(1), DiagGaussian(np.float32(q_loc), np.float32(q_scale)), p, None)])
+    assert found.overflow is refused and (found.code.n_steps < 0).all() == refused
+
+
+def test_every_search_runs_on_the_callers_device():
+    program = """
+import jax
+import numpy as np
+from test_long_calls import CODER, key, target
+from rec_jax.coders.base import LongCall
+
+devices = []
+
+def run(program, static, blocks):
+    found = program(static, blocks)
+    devices.append(found.devices())
+    return found
+
+with jax.default_device(jax.devices()[1]):
+    CODER.encode_long([LongCall(key(i), *target(600, seed=i), None) for i in range(3)], run)
+assert len(devices) > 2 and all(found == {jax.devices()[1]} for found in devices), devices
+"""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    environment["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True)

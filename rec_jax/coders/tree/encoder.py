@@ -34,9 +34,7 @@ def _encode_calls(coder: TreeCoder, keys: Key, q: DiagGaussian, p: DiagGaussian,
     shape = target.loc.shape[:2]
     dim_kl = kl_nats(target, DiagGaussian(0.0, 1.0))
     block_kl = jnp.sum(dim_kl, axis=-1)
-    far = jnp.mean(dim_kl > coder.reach_nats, axis=-1) > MOST_FAR  # for which there was no room
-    wide = jnp.any(target.scale > WIDE, axis=-1)
-    overflow = ~(block_kl <= coder.max_nats) | far | wide  # true for NaN as well
+    overflow = is_refused(coder, dim_kl, block_kl, target.scale, jnp)
     n_steps = jnp.where(overflow, 0, choose_steps(coder, block_kl))
     dealt = jnp.broadcast_to(coder.block_shares(p.loc.shape[-1], shares, jnp), target.loc.shape)
     flat = jax.tree.map(
@@ -54,6 +52,16 @@ def decode_call(coder: TreeCoder, key: Key, p: DiagGaussian, code: TreeCode, sha
     """z [D] of one call in floats: the numbers that TreeCoder's units and place round."""
     batch = jax.tree.map(lambda x: x[None], (key, p, code))
     return _decode_batch(coder, *batch, shares)[0]
+
+
+def is_refused(coder: TreeCoder, dim_kl_nats: Any, block_kl_nats: Any, scale: Any, xp: Any) -> Any:
+    """Whether blocks [.., n_blocks] have too much for one, or too many outliers for all to be moved; bool.
+
+    dim_kl_nats, scale: of their dims in the outliers' and p's coordinates, [.., n_blocks, d].
+    """
+    far = xp.mean(dim_kl_nats > coder.reach_nats, axis=-1) > MOST_FAR
+    wide = xp.any(scale > WIDE, axis=-1)
+    return ~(block_kl_nats <= coder.max_nats) | far | wide  # true for NaN as well
 
 
 def choose_steps(coder: TreeCoder, block_kl_nats: Any, xp: Any = jnp) -> Any:

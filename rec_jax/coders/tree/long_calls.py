@@ -17,7 +17,7 @@ from rec_jax.coders.blocks import block_keys, block_shape, cut
 from rec_jax.coders.tree.cheapest_steps import cheapest_steps
 from rec_jax.coders.tree.codebook import Codebook
 from rec_jax.coders.tree.coder import TreeCode, TreeCoder
-from rec_jax.coders.tree.encoder import BLOCKS_AT_ONCE, PATHS_AT_ONCE
+from rec_jax.coders.tree.encoder import BLOCKS_AT_ONCE, PATHS_AT_ONCE, is_refused
 from rec_jax.coders.tree.outliers import LENGTHS, MAX_EXPONENT, MAX_OUTLIERS, MIN_EXPONENT, Outliers
 from rec_jax.coders.tree.picture_counts import PictureCounts
 from rec_jax.coders.tree.recentre import WIDE, WIDEST
@@ -74,8 +74,9 @@ def _cut_call(coder: TreeCoder, call: LongCall) -> tuple[_Blocks, Outliers, floa
     shape = block_shape(n_dims, width)
     fill = ((0, 0), (0, width - shape[1]))
     loc, scale = cut((q.loc - loc) / scale, shape, 0.0, np), cut(q.scale / scale, shape, 1.0, np)
-    block_kl = kl_nats(loc, scale, 0.0, 1.0).sum(1, dtype=np.float64)
-    overflow = ~(block_kl <= coder.max_nats) | (scale > WIDE).any(1)
+    dim_kl = kl_nats(loc, scale, 0.0, 1.0)
+    block_kl = dim_kl.sum(1, dtype=np.float64)
+    overflow = is_refused(coder, dim_kl, block_kl, scale, np)
     n_steps = np.where(overflow, -1, cheapest_steps(coder, block_kl)).astype(np.int32)
     keys = Key(*(word[0] for word in block_keys(call.key, shape[0], np)))
     shares = np.pad(coder.block_shares(n_dims, call.shares, np), fill)
@@ -113,11 +114,12 @@ def _search_all(coder: TreeCoder, blocks: _Blocks, run: Callable[..., Any]) -> n
     order = np.argsort(-blocks.n_steps, kind="stable")
     order = order[blocks.n_steps[order] > 0]
     indices = np.zeros((len(blocks.n_steps), coder.max_steps), np.uint8)
+    device = jax.config.jax_default_device  # of this thread alone: the pool's threads are told
 
     def search_some(some: np.ndarray, n_steps: np.ndarray, room: int) -> np.ndarray:
         padded = _Blocks(*(part[np.resize(some, at_once)] for part in blocks))._replace(n_steps=n_steps)
         sizes = room, coder.n_beams, *map(int, coder.codebook)
-        with search_jax():
+        with jax.default_device(device), search_jax():
             return np.asarray(run(_search_blocks, sizes, padded))
 
     def fill(some: np.ndarray, room: int) -> None:
