@@ -25,7 +25,7 @@ class LearnedCodec:
     id: str
     title: str
     model: str
-    settings: tuple[float, ...] = (10, 35, 60, 85, 100)
+    settings: tuple[float, ...] = (10, 35, 60, 85)
     suffix: str = ".rec"
     setting_name: str = "quality"
     ours: bool = False
@@ -91,7 +91,8 @@ def _opened(model: str, preset: str) -> Any:
     return load_codec(model, preset).without_fallback()
 
 
-REC = RelativeEntropyCoding("rec", "REC, hierarchical VAE (ours)", "photos-lossy")
+_WHOLE = (10, 35, 60, 85, 100)  # to 1.2 bits per pixel and beyond
+REC = RelativeEntropyCoding("rec", "REC, hierarchical VAE (ours)", "photos-lossy", _WHOLE)
 MS_SSIM = RelativeEntropyCoding("rec-ms-ssim", "REC, hierarchical VAE for MS-SSIM (ours)", "photos-lossy-ms-ssim")
 TWO_LEVEL = RelativeEntropyCoding("rec-two-level", "REC, the paper's two-level VAE (ours)", "photos-two-level")
-HYPERPRIOR = LearnedCodec("hyperprior", "Mean-scale hyperprior, quantised (ours)", "photos-hyperprior")
+HYPERPRIOR = LearnedCodec("hyperprior", "Mean-scale hyperprior, quantised (ours)", "photos-hyperprior", _WHOLE)
