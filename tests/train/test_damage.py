@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rec_jax.core.errors import ConfigError, CorruptFile
-from rec_jax.train.checkpoint import restore_params
+from rec_jax.train.checkpoint import Checkpoints, restore_params
 from rec_jax.train.digests import check_digests, with_digests
 from rec_jax.train.loop import train
 from tests.train.tiny import tiny_config, tiny_images
@@ -91,6 +91,29 @@ def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one(workdir, name, c
     jax.tree.map(np.testing.assert_array_equal, restore_params(workdir), jax.device_get(state.ema_params))
     rows = [json.loads(line)["step"] for line in (workdir / "metrics.jsonl").read_text().splitlines()]
     assert rows == [1, 2]
+
+
+def set_aside(workdir):
+    flip(largest_file(workdir / "checkpoints" / "2" / "params"))
+
+
+def removed_by_hand(workdir):
+    shutil.rmtree(workdir / "checkpoints" / "2")
+
+
+@pytest.mark.parametrize("lose", [set_aside, removed_by_hand])
+def test_a_step_saved_again_is_not_judged_by_the_sums_of_the_one_before(workdir, monkeypatch, caplog, lose):
+    """Of a run that is killed after the checkpoint has its name and before its own sums are written."""
+    lose(workdir)
+    with monkeypatch.context() as context:
+        context.setattr(Checkpoints, "_write_sums", lambda self: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            train(tiny_config(**CONFIG), workdir, IMAGES)
+    caplog.clear()
+    path = workdir / "checkpoints-sums" / "2.json"
+    assert not path.exists() and (workdir / "checkpoints" / "2").is_dir()
+    restore_params(workdir)
+    assert not caplog.records
 
 
 def test_no_intact_checkpoint_is_one_line(workdir):
