@@ -142,8 +142,18 @@ class Checkpoints:
         return state
 
     def restore_tree(self, name: str) -> Any:
-        """params or ema_params of the newest step that has them intact, on one local device, shapes as saved."""
-        return self._newest_intact(lambda step: self._restore_item(step, name))[1]
+        """params or ema_params of the newest step that has them intact, on one local device, shapes as saved.
+
+        A training that goes on may remove a step while it is read: then there is a later one, and that is taken.
+        """
+        while True:
+            latest = self.latest_step()
+            try:
+                return self._newest_intact(lambda step: self._restore_item(step, name))[1]
+            except CorruptFile:
+                self._manager.reload()
+                if self.latest_step() in (latest, None):
+                    raise
 
     def _newest_intact(self, restore: Callable[[int], Any]) -> tuple[int, Any]:
         """(step, what restore(step) gives) of the last step for which it does; a line says which ones it was not."""

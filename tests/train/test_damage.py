@@ -126,6 +126,20 @@ def test_no_intact_checkpoint_is_one_line(workdir):
         assert "\n" not in str(caught.value) and len(str(caught.value)) < 600
 
 
+def test_a_step_that_training_removes_while_it_is_read_is_no_damage(workdir, monkeypatch):
+    """The trainer, which keeps one, has saved the next step."""
+    folder, restore, wanted = workdir / "checkpoints", Checkpoints._restore_item, restore_params(workdir)
+    shutil.rmtree(folder / "1")
+
+    def remove_and_restore(self, step, name):
+        if step == 2:
+            (folder / "2").rename(folder / "3")
+        return restore(self, step, name)
+
+    monkeypatch.setattr(Checkpoints, "_restore_item", remove_and_restore)
+    jax.tree.map(np.testing.assert_array_equal, restore_params(workdir), wanted)
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"model": 3}', "\xff", "[" * 100_000])
 def test_a_broken_config_is_one_line(workdir, text):
     (workdir / "config.json").write_bytes(text.encode("latin1"))
