@@ -7,6 +7,7 @@ On several hosts: the same command with --coordinator=HOST:PORT --num_processes=
 Evaluations and sweeps need no network, only one folder: --shard=I/N (docs/SCALING.md).
 """
 
+import contextlib
 import dataclasses
 import functools
 import math
@@ -57,6 +58,17 @@ def train(config: ConfigDict, workdir: Path) -> None:
     images, name = make_source(config.data, "train").array(), config.train.initial_model
     start = functools.partial(params_of_model, name, config.model.to_dict(), config.seed) if name else None
     run(config, workdir, images, _evaluators(config), start)
+
+
+def train_alone(config: ConfigDict, workdir: Path) -> None:
+    """As `train`, while no other run has the workdir: two at once would take each other's rows and checkpoints away.
+
+    Of several processes that train together the main one, which writes, holds it for all. InUse if another run has it.
+    """
+    from rec_jax.core.locks import locked
+
+    with locked(workdir) if is_main_process() else contextlib.nullcontext():
+        train(config, workdir)
 
 
 def evaluate(config: ConfigDict, workdir: Path, share: Share = WHOLE) -> "AnySummary | ChainSummary | None":
@@ -266,7 +278,7 @@ def main(argv: list[str]) -> None:
         output = expand_home(_OUTPUT.value or workdir / "model.safetensors")
         share = _share()
         {
-            "train": lambda: train(config, workdir),
+            "train": lambda: train_alone(config, workdir),
             "evaluate": lambda: evaluate(config, workdir, share),
             "export": lambda: export(config, workdir, output),
             "sweep": lambda: sweep(config, workdir, _load_sweep(), share),

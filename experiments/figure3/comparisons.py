@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from experiments.figure3.curves import METRICS, Measured, Points
-from rec_jax.core.estimates import jackknife
-from rec_jax.evaluate.bd_rate import BdRate, Fit, NoBdRate, bd_rate, cubic, pchip
+from rec_jax.evaluate.bd_rate import BdRate, Fit, NoBdRate, bd_rate, cubic, pchip, with_jackknife
 
 FITS = {"pchip": pchip, "cubic": cubic}
 
@@ -25,7 +24,8 @@ def bd_rates(measured: Sequence[Measured], published: Sequence[Published]) -> It
 
     {'tested', 'anchor', 'metric', 'n_pictures', FIT: {'percent', 'error', 'most_percent'} or {'reason'}}: by how many
     percent the tested one's files are larger at equal quality, over the pictures that both have, and at the quality
-    where they compare worst; error: one standard error over pictures, None against a published curve.
+    where they compare worst; error: one standard error over pictures, None against a published curve, of one picture,
+    and where without some picture the curves cannot be compared.
     """
     for tested in measured:
         for anchor in measured:
@@ -45,7 +45,7 @@ def _measured(tested: Measured, anchor: Measured, metric: str) -> dict[str, Any]
         return bd_rate(anchor.points(metric, kept), tested.points(metric, kept), fit)
 
     def error(fit: Fit) -> float | None:
-        return jackknife(lambda kept: found(fit, kept).percent, pictures).error
+        return with_jackknife(lambda kept: found(fit, kept).percent, pictures).error
 
     return entry | {name: _or_reason(lambda fit=fit: (found(fit), error(fit))) for name, fit in FITS.items()}
 

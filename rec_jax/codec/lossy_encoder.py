@@ -30,10 +30,15 @@ from rec_jax.models.numpy_net import NumpyNet
 _NET = NumpyNet()
 
 
+class _Overflow(Exception):
+    """A layer's target is beyond the coder's static size."""
+
+
 def encode_picture(codec: LossyCodec, image: np.ndarray, progress: Progress | None = None) -> Encoded | None:
     """The file of a picture uint8 at the codec's quality; None if the coder cannot hold a layer."""
-    codes, pixels, kl_nats = search(codec, image, progress)
-    if codes is None:
+    try:
+        codes, pixels, kl_nats = _search(codec, image, progress)
+    except _Overflow:
         return None
     writer = SymbolWriter()
     calls = codec.calls(*padded_size(*image.shape[:2], codec.model.stride))
@@ -48,20 +53,20 @@ def encode_picture(codec: LossyCodec, image: np.ndarray, progress: Progress | No
     return Encoded(blob, container.LOSSY, header_bits, index_bits, side_bits, 0.0, 0.0, kl_bits)
 
 
-def search(
+def _search(
     codec: LossyCodec, image: np.ndarray, progress: Progress | None = None
-) -> tuple[list[Code] | None, np.ndarray, float]:
+) -> tuple[list[Code], np.ndarray, float]:
     """(the codes of all calls, in order; the padded picture uint8 [H, W, 3] that they stand for; their KL in nats).
 
-    No codes where the coder cannot hold a target.
+    Raises _Overflow at the first layer that the coder cannot hold.
     """
     coder, quality = codec.layer_coder, codec.quality
     calls = codec.calls(*padded_size(*image.shape[:2], codec.model.stride))
     codes: list[Code] = []
-    kl_nats, overflow = 0.0, False
+    kl_nats = 0.0
 
     def draw(layer, prior, hidden):
-        nonlocal kl_nats, overflow
+        nonlocal kl_nats
         number = int(layer.number)
         loc, scale = (x.reshape(1, -1) for x in prior_integers(*prior, np))
         q = posterior(codec.model, layer, hidden)
@@ -71,15 +76,17 @@ def search(
         found = coder.after(codes[-1] if codes else None, same_layer=False).encode_long(
             [LongCall(c.keys, _part(q, c.here), _part(p, c.here), _at(shares, c.here)) for c in own], codec.programs
         )
+        if any(over for _, _, over in found):
+            raise _Overflow
         layer_codes = [code for code, _, _ in found]
         codes.extend(layer_codes)
-        kl_nats, overflow = kl_nats + sum(kl for _, kl, _ in found), overflow or any(over for _, _, over in found)
+        kl_nats += sum(kl for _, kl, _ in found)
         z = codec.samples(codec.parts(own, layer_codes), loc, scale, shares)
         progress and progress(number + 1, calls[-1].layer + 1)
         return as_latents(z, prior[0], np), None
 
     pixels = walk(codec, image, draw)
-    return None if overflow else codes, pixels, kl_nats
+    return codes, pixels, kl_nats
 
 
 def walk(codec: LossyCodec, image: np.ndarray, draw: Draw) -> np.ndarray:

@@ -143,3 +143,7 @@ def _check_learned(model: AnyModel, learned: Learned, name: str) -> None:
         )
     if learned.shares and (have := list(map(len, learned.shares))) != channels:
         raise CorruptFile(f"{name}: weights of {have} channels for {channels}; export it again")
+    if learned.by_scale and len(learned.by_scale) != len(channels):
+        raise CorruptFile(
+            f"{name}: weights by scale of {len(learned.by_scale)} layers for {len(channels)}; export it again"
+        )

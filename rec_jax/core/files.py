@@ -147,6 +147,7 @@ def _named_at_the_end(descriptor: int, target: str) -> Generator[BinaryIO]:
             _link(descriptor, target)
         except FileExistsError:  # a link replaces nothing: one more name, and a rename
             temporary = _temporary_name(target)
+            _lock(descriptor)  # before it has a name that another process could take for a leftover
             _link(descriptor, temporary)
             _replace(temporary, target)
 
@@ -161,18 +162,27 @@ def _hidden_file(target: str) -> Generator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(descriptor)
+            if flock is not None:  # while it is locked
+                _replace(temporary, target)
+        if flock is None:  # Windows renames no open file
+            _replace(temporary, target)
     except BaseException:
-        os.unlink(temporary)
+        _remove(temporary)
         raise
-    _replace(temporary, target)
 
 
 def _replace(temporary: str, target: str) -> None:
     try:
         os.replace(temporary, target)
     except BaseException:
-        os.unlink(temporary)
+        _remove(temporary)
         raise
+
+
+def _remove(temporary: str) -> None:
+    """Removes what may be gone, so that the error that led here is the one that is told."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(temporary)
 
 
 def _open_unnamed(folder: str) -> int | None:
@@ -193,12 +203,17 @@ def _open_named(target: str) -> tuple[int, str]:
         temporary = _temporary_name(target)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         descriptor = os.open(temporary, flags, 0o666)
-        if flock is not None:
-            with contextlib.suppress(OSError):
-                flock(descriptor, LOCK_EX)
+        _lock(descriptor)
         if os.path.exists(temporary):  # not swept by another process in between
             return descriptor, temporary
         os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    """Holds an open file, where the system and the file system have locks, until it is closed."""
+    if flock is not None:
+        with contextlib.suppress(OSError):
+            flock(descriptor, LOCK_EX)
 
 
 def _temporary_name(target: str) -> str:

@@ -6,14 +6,16 @@ qualities of the difference of log rate, each curve fitted with log rate as a fu
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.polynomial import Polynomial
 from scipy.interpolate import PchipInterpolator
 
 from rec_jax.core.errors import RecError
+from rec_jax.core.estimates import Estimate, jackknife
 
+Case = TypeVar("Case")
 Curve = Sequence[tuple[float, float]]  # (rate > 0, quality), such as (bits per pixel, dB), in any order
 MIN_POINTS = 4
 _PLACES = 1001  # of a range of qualities, where the worst is looked for
@@ -74,6 +76,18 @@ def bd_rate(anchor: Curve, tested: Curve, fit: Fit = pchip) -> BdRate:
     places = np.linspace(low, high, _PLACES)
     most = np.max(t.log_rate(places) - a.log_rate(places))
     return BdRate(_percent(mean), float(low), float(high), _percent(most))
+
+
+def with_jackknife(percent: Callable[[list[Case]], float], cases: Sequence[Case]) -> Estimate:
+    """percent(cases), a BD-rate over pictures, with its delete-one error; without one if some cases are needed for it.
+
+    Raises NoBdRate if all of them have none.
+    """
+    value = percent(list(cases))
+    try:
+        return jackknife(percent, cases)
+    except NoBdRate:
+        return Estimate(value, None)
 
 
 def _percent(log_ratio: float) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 
 from rec_jax.core.errors import RecError
 from rec_jax.core.estimates import Estimate, jackknife, ratio
-from rec_jax.evaluate.bd_rate import NoBdRate, bd_rate
+from rec_jax.evaluate.bd_rate import NoBdRate, bd_rate, with_jackknife
 from rec_jax.evaluate.lossy_table import lossy_table
 from rec_jax.evaluate.picture_quality import ms_ssim_db
 from rec_jax.evaluate.summary import Summary
@@ -31,7 +31,7 @@ class LossySummary(NamedTuple):
     means: dict[str, list[float | None]]
     errors: dict[str, list[float | None]]
     coder_loss_percent: float | None  # BD-rate of the files against the ideal points, in PSNR
-    coder_loss_error: float | None
+    coder_loss_error: float | None  # None too where some picture is needed for the number
     no_coder_loss: str  # why there is none
     n_exact: int  # pictures that are left out, as they came back exactly and have no PSNR
     n_ms_ssim: int  # pictures that are large enough for it
@@ -126,7 +126,7 @@ def _coder_loss(rows: Sequence[dict[str, Any]]) -> tuple[Estimate | None, str]:
         return bd_rate([*zip(ideal_rate, ideal_psnr, strict=True)], [*zip(rate, psnr, strict=True)]).percent
 
     try:
-        return jackknife(loss_percent, list(curves)), ""
+        return with_jackknife(loss_percent, list(curves)), ""
     except NoBdRate as error:
         return None, str(error)
 

@@ -52,12 +52,19 @@ def _cell(summary: "LossySummary", i: int, column: _Column) -> str:
     return Estimate(value, error).text(column.decimals, scale) + unit
 
 
+def _loss(percent: float, summary: "LossySummary") -> str:
+    error = summary.coder_loss_error
+    if error is None and summary.n_images > 1:
+        return f"{percent:.1f} % (no error: without some image the curves cannot be compared)"
+    return f"{Estimate(percent, error).text(1)} %"
+
+
 def _notes(summary: "LossySummary") -> list[str]:
     if summary.coder_loss_percent is None:
         notes = [f"coder loss not run: {summary.no_coder_loss}"]
     else:
-        loss = Estimate(summary.coder_loss_percent, summary.coder_loss_error)
-        notes = [f"coder loss {loss.text(1)} %: BD-rate in PSNR of the files against the ideal points"]
+        loss = _loss(summary.coder_loss_percent, summary)
+        notes = [f"coder loss {loss}: BD-rate in PSNR of the files against the ideal points"]
     if summary.n_images > 1:
         notes.append("±: one standard error over the images, by the jackknife")
     if left_out := summary.n_images - summary.n_ms_ssim:

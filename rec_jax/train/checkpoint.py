@@ -81,6 +81,7 @@ class Checkpoints:
             position=ocp.args.JsonSave(with_digests({"step": step, **self._position}, trees)),
         )
         try:
+            self._forget_sums(step)
             self._manager.save(step, args=items)
             self._manager.wait_until_finished()
             self._write_sums()
@@ -98,6 +99,11 @@ class Checkpoints:
         write_bytes_atomic(self._sums / f"{step}.json", json.dumps(digests).encode())
         for stale in (path for path in self._sums.glob("*.json") if path.name not in kept):
             stale.unlink()
+
+    def _forget_sums(self, step: int) -> None:
+        """Removes what an earlier checkpoint of that number was: it would condemn another one in its place."""
+        if is_main_process():
+            (self._sums / f"{step}.json").unlink(missing_ok=True)
 
     def _check_sums(self, step: int) -> None:
         """CorruptFile if a file of a step is not what was written; a step without sums passes."""
@@ -136,8 +142,18 @@ class Checkpoints:
         return state
 
     def restore_tree(self, name: str) -> Any:
-        """params or ema_params of the newest step that has them intact, on one local device, shapes as saved."""
-        return self._newest_intact(lambda step: self._restore_item(step, name))[1]
+        """params or ema_params of the newest step that has them intact, on one local device, shapes as saved.
+
+        A training that goes on may remove a step while it is read: then there is a later one, and that is taken.
+        """
+        while True:
+            latest = self.latest_step()
+            try:
+                return self._newest_intact(lambda step: self._restore_item(step, name))[1]
+            except CorruptFile:
+                self._manager.reload()
+                if self.latest_step() in (latest, None):
+                    raise
 
     def _newest_intact(self, restore: Callable[[int], Any]) -> tuple[int, Any]:
         """(step, what restore(step) gives) of the last step for which it does; a line says which ones it was not."""
@@ -200,6 +216,7 @@ class Checkpoints:
             while (target := self._workdir / f"damaged-checkpoint-{step}{f'-{n}' if n else ''}").exists():
                 n += 1
             os.rename(source, target)
+        self._forget_sums(step)
         self._manager.reload()
 
     def preempted(self, n_calls: int) -> bool:

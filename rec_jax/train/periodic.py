@@ -59,8 +59,8 @@ class PeriodicCalls:
         """The evaluation of the restored step, if the run was stopped before it was done."""
         due = step and _due(step, self._settings.n_steps, self._settings.evaluate_every)
         if due and self._evaluators and not self._writer.has_row(step, "evaluate"):
-            with self._progress.pause(), self._stop.at_once():
-                self._evaluate(step, state)
+            with self._progress.pause():
+                self._stop.at_once(lambda: self._evaluate(step, state))
             if self._stop.asked:
                 raise Stopped(self._stop.asked, step)
 
@@ -85,8 +85,7 @@ class PeriodicCalls:
             state = self._log(step, state)
         with self._progress.pause():
             if evaluate and self._evaluators and not stopped:
-                with self._stop.at_once():
-                    self._evaluate(step, state)
+                self._stop.at_once(lambda: self._evaluate(step, state))
             stopped = stopped or self._stop.asked
             if save or stopped:
                 self._checkpoints.save(state)

@@ -24,6 +24,7 @@ _FREE_FIELDS = (
     "train.log_every",
     "train.evaluate_every",
     "train.evaluate_images",
+    "train.n_pictures",
     "train.save_every",
     "train.keep_checkpoints",
 )

@@ -1,9 +1,8 @@
 """SIGTERM and SIGINT end a run after the step that it is in, with a checkpoint."""
 
-import contextlib
 import signal
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -61,16 +60,19 @@ class StopRequests:
         """The signal that this process got, if it got one."""
         return self._number
 
-    @contextlib.contextmanager
-    def at_once(self) -> Generator[None]:
-        """Work between two steps that a signal breaks off; what it had to do is left undone."""
-        self._at_once = True
+    def at_once(self, work: Callable[[], None]) -> None:
+        """Does work between two steps that a signal breaks off; what it had to do is left undone.
+
+        The outer try is for a signal that comes while the inner one is left.
+        """
         try:
-            yield
+            try:
+                self._at_once = True
+                work()
+            finally:
+                self._at_once = False
         except _BrokenOff:
             pass
-        finally:
-            self._at_once = False
 
     def _take(self, number: int, frame) -> None:
         del frame
@@ -78,6 +80,7 @@ class StopRequests:
             raise KeyboardInterrupt
         self._number = number
         if self._at_once:
+            self._at_once = False  # once: nothing waits for a second one
             raise _BrokenOff
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 from tiny_codec import tiny_package
+from tiny_lossy import CODER, SECTION, tiny_lossy
 
 from rec_jax.codec import load_codec, model_file, open_package, shipped_models
 from rec_jax.codec.learned import Learned
@@ -219,6 +220,16 @@ def test_hostile_configs_are_one_clear_error(shipped, tmp_path, fields):
     message = str(raised.value)
     assert "\n" not in message and len(message) < 500
     assert peak_bytes < MEMORY_BYTES
+
+
+@pytest.mark.parametrize("n_layers", [2, 4])
+def test_weights_by_scale_of_other_layers_are_refused(tmp_path, n_layers):
+    path, package = tmp_path / "m.safetensors", tiny_lossy().package
+    tables = (2 * package.learned.by_scale)[:n_layers]
+    write_model_file(path, package.stored, dict(model=SECTION, coder=CODER | {"layer_weights_by_scale": tables}))
+    with pytest.raises(CorruptFile, match=f"weights by scale of {n_layers} layers for 3; export it again") as error:
+        open_package(path)
+    assert "\n" not in str(error.value)
 
 
 def test_deep_json_and_deep_names_are_refused(tmp_path):

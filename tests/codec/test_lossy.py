@@ -23,7 +23,8 @@ from rec_jax.codec.lossy_pictures import as_colour, padded, padded_size, to_pixe
 from rec_jax.codec.rate_control import Aim, encode_reaching, encode_within
 from rec_jax.coders import make_layer_coder
 from rec_jax.coders.tree.codebook import Codebook
-from rec_jax.core.errors import ConfigError, RecError, UnsupportedImage, UnsupportedVersion, WrongModel
+from rec_jax.coders.tree.coder import TreeCoder
+from rec_jax.core.errors import CoderOverflow, ConfigError, RecError, UnsupportedImage, UnsupportedVersion, WrongModel
 from rec_jax.core.numpy_gaussian import kl_nats
 from rec_jax.core.psnr import psnr_db
 from rec_jax.entropy.queue import SymbolReader, SymbolWriter
@@ -145,6 +146,14 @@ def test_files_of_both_lengths_of_sequences_decode(codec):
         pictures.append(codec.decompress(blob))
         assert psnr_db(IMAGE, pictures[-1]) > 20
     assert not np.array_equal(*pictures)
+
+
+def test_after_a_layer_that_the_coder_cannot_hold_none_is_searched(monkeypatch):
+    searched, search = [], TreeCoder.encode_long
+    monkeypatch.setattr(TreeCoder, "encode_long", lambda *args: searched.append(1) or search(*args))
+    with pytest.raises(CoderOverflow):
+        tiny_lossy(max_nats=3.0).without_fallback().compress(IMAGE)
+    assert len(searched) == 1
 
 
 def test_pictures_have_as_many_windows_as_the_coder_has_candidates():

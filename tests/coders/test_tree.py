@@ -15,7 +15,7 @@ from rec_jax.coders.paths import first_path, follow
 from rec_jax.coders.tree.codebook import Codebook, replay, sequence, windows_of
 from rec_jax.coders.tree.coder import TreeCode, TreeCoder
 from rec_jax.coders.tree.encoder import choose_steps
-from rec_jax.coders.tree.groups import MAX_WEIGHT, group_of_dims
+from rec_jax.coders.tree.groups import MAX_DIMS, MAX_WEIGHT, group_of_dims
 from rec_jax.coders.tree.outliers import (
     MAX_OUTLIERS,
     Outliers,
@@ -290,11 +290,24 @@ def test_a_learned_table_is_cheap_near_its_centre():
         {"spacing": float("nan")},
         {"max_nats": float("inf")},
         {"block_size": 0},
+        {"block_size": MAX_DIMS + 1},
     ],
 )
 def test_impossible_options_are_refused(options):
     with pytest.raises(ConfigError, match=f"coder.*{next(iter(options))}"):
         make_coder("tree", **options)
+
+
+def test_the_widest_block_of_the_greatest_weights_is_dealt_and_a_wider_one_refused():
+    """Beyond it their sum is none that int32 can hold."""
+    for block_size in (None, MAX_DIMS):
+        shares = TreeCoder(block_size=block_size).block_shares(MAX_DIMS, np.full(MAX_DIMS, MAX_WEIGHT), np)
+        assert shares.sum(dtype=np.int32) == MAX_DIMS * MAX_WEIGHT
+    groups = group_of_dims(shares[0], np.int32(7), n_candidates=16, length=4096, xp=np)
+    assert np.ptp(np.bincount(groups, minlength=7)[2:]) <= 5
+    assert TreeCoder(block_size=MAX_DIMS).block_shares(MAX_DIMS + 1, None, np).shape[0] == 2
+    with pytest.raises(ConfigError, match=f"a block of {MAX_DIMS + 1} dims is too wide: set coder.block_size"):
+        TreeCoder(block_size=None).block_shares(MAX_DIMS + 1, None, np)
 
 
 def test_equal_options_make_equal_coders():

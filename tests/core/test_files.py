@@ -99,6 +99,34 @@ def test_leftovers_of_killed_processes_are_swept_and_files_at_work_are_not(tmp_p
     assert (tmp_path / "a.rec").read_bytes() == b"1"
 
 
+def test_a_file_is_no_leftover_until_it_has_taken_its_place(tmp_path, monkeypatch, way):
+    path, replace = tmp_path / "a.rec", files._replace
+
+    def sweep_and_replace(temporary, target):
+        files._sweep(str(tmp_path))  # as another process would
+        replace(temporary, target)
+
+    monkeypatch.setattr(files, "_replace", sweep_and_replace)
+    for data in (b"first", b"second"):
+        write_bytes_atomic(path, data)
+        assert path.read_bytes() == data and os.listdir(tmp_path) == ["a.rec"]
+
+
+def test_the_error_of_a_file_that_went_away_names_the_path(tmp_path, monkeypatch, way):
+    path = tmp_path / "a.rec"
+    path.write_bytes(b"old")
+    remove = os.unlink
+
+    def fail(temporary, target):
+        remove(temporary)
+        raise OSError(5, "Input/output error", temporary)
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="Input/output error") as caught:
+        write_bytes_atomic(path, b"new")
+    assert caught.value.filename == str(path) and path.read_bytes() == b"old"
+
+
 def test_what_can_be_written_is_known_before(tmp_path, way):
     (tmp_path / "a").touch()
     for path in (tmp_path / "a", tmp_path / "new"):

@@ -166,6 +166,29 @@ def test_the_printed_table():
     assert "1 images are left out: they came back exactly at some quality, without a PSNR" in lines
 
 
+def test_a_coder_loss_stays_where_its_error_needs_an_image():
+    """Without the first image the curve of the files falls."""
+
+    def row(psnr_db):
+        rates = {name: [100, 200, 300, 400] for name in ("file_bytes", "header_bits", "index_bits", "side_bits")}
+        rates |= {"kl_bits": [800, 1600, 2400, 3200], "ideal_bits": [700, 1400, 2100, 2800]}
+        scores = dict(psnr_db=psnr_db, ideal_psnr_db=[30.0, 32.0, 34.0, 36.0], ms_ssim=4 * [None])
+        return (
+            dict(image=0, n_pixels=100, qualities=[0, 40, 70, 100], encode_s=4 * [1], decode_s=4 * [1]) | rates | scores
+        )
+
+    falling = [30.0, 31.9, 31.8, 36.0]
+    summary = summarise_pictures([row([30.0, 32.1, 36.2, 37.0]), row(falling), row(falling)])
+    assert summary.coder_loss_percent > 0 and summary.coder_loss_error is None and summary.no_coder_loss == ""
+    line = next(line for line in summary.text().splitlines() if line.startswith("coder loss"))
+    assert (
+        line.startswith(f"coder loss {summary.coder_loss_percent:.1f} % (no error: without some image")
+        and "n=1" not in line
+    )
+    alone = summarise_pictures([row([30.0, 32.1, 36.2, 37.0])])
+    assert "(n=1, no error)" in alone.text() and "without some image" not in alone.text()
+
+
 def test_pictures_that_all_come_back_exactly_have_no_curve():
     with pytest.raises(RecError, match="every picture came back exactly"):
         summarise_pictures([made_row(20, [30.0, None])])

@@ -50,7 +50,9 @@ def measured(tmp_path_factory):
 def test_rows_are_of_files_that_were_read_back(measured):
     rows, pictures = all_rows(measured), three_pictures()
     assert len(rows) == 3 * 5 * (2 + 1)  # pictures, settings, coded and ideal and plain
-    for path in (measured / "files").glob("figure3-plain-*/*.z"):
+    files = list((measured / "files").glob("figure3-plain-*/*.z"))
+    assert len(files) == 3 * 5
+    for path in files:
         name, step = path.stem.split("-")
         image = pictures[pictures.names.index(name)]
         row = next(

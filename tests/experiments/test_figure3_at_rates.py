@@ -34,6 +34,15 @@ def test_beyond_the_points_there_is_nothing(bpp):
     assert quality_at(curve(0.0), "psnr_db", bpp) is None
 
 
+@pytest.mark.parametrize("rates", [[0.1, 0.4, 2.6], [0.4, 0.3, 3.0]], ids=["ends later", "does not rise"])
+def test_what_is_beyond_the_points_without_one_picture_is_not_read(rates):
+    both = curve(0.0, 0.0)
+    both["of_pictures"]["p1"]["bpp"] = rates
+    both["means"]["bpp"] = np.mean([RATES, rates], axis=0).tolist()
+    assert both["means"]["bpp"][0] < 2.0 < both["means"]["bpp"][-1]
+    assert quality_at(both, "psnr_db", 2.0) is None
+
+
 def test_seconds_are_those_of_the_nearest_setting():
     timed = curve(0.0, 0.0, encode_s=[1.0, 2.0, 3.0])
     assert seconds_near(timed, "encode_s", 0.5) == Estimate(2.0, 0.0)

@@ -32,6 +32,18 @@ def test_pictures_that_only_one_curve_has_do_not_count():
     assert words(only["pchip"]) == "no picture in common"
 
 
+def test_a_number_stays_where_its_error_needs_a_picture():
+    """Without picture 0 the tested curve's quality falls."""
+    tested, anchor = curve("tested", [1.0, 2.0, 4.0], (0, 1, 2)), curve("anchor", [1.0, 1.0, 1.0], (0, 1, 2))
+    for name in ("psnr_db", "ms_ssim"):
+        tested.values[name][0] += tested.values[name][0] / 10 * [-1, 0, 1, 1]
+        tested.values[name][1:, 2] = tested.values[name][1:, 1] - 0.001
+    entry = next(iter(bd_rates([tested, anchor], [])))
+    for fit in ("pchip", "cubic"):
+        assert entry[fit]["error"] is None and "reason" not in entry[fit]
+        assert words(entry[fit]) == f"{entry[fit]['percent']:.1f} %"
+
+
 def test_a_published_mean_has_no_error_and_meets_no_part_of_its_pictures():
     points = list(zip(RATES, PSNR, strict=True))
     two = Published("published", 2, {"psnr_db": points, "ms_ssim_db": []})

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rec_jax.core.errors import ConfigError, CorruptFile
-from rec_jax.train.checkpoint import restore_params
+from rec_jax.train.checkpoint import Checkpoints, restore_params
 from rec_jax.train.digests import check_digests, with_digests
 from rec_jax.train.loop import train
 from tests.train.tiny import tiny_config, tiny_images
@@ -93,6 +93,29 @@ def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one(workdir, name, c
     assert rows == [1, 2]
 
 
+def set_aside(workdir):
+    flip(largest_file(workdir / "checkpoints" / "2" / "params"))
+
+
+def removed_by_hand(workdir):
+    shutil.rmtree(workdir / "checkpoints" / "2")
+
+
+@pytest.mark.parametrize("lose", [set_aside, removed_by_hand])
+def test_a_step_saved_again_is_not_judged_by_the_sums_of_the_one_before(workdir, monkeypatch, caplog, lose):
+    """Of a run that is killed after the checkpoint has its name and before its own sums are written."""
+    lose(workdir)
+    with monkeypatch.context() as context:
+        context.setattr(Checkpoints, "_write_sums", lambda self: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            train(tiny_config(**CONFIG), workdir, IMAGES)
+    caplog.clear()
+    path = workdir / "checkpoints-sums" / "2.json"
+    assert not path.exists() and (workdir / "checkpoints" / "2").is_dir()
+    restore_params(workdir)
+    assert not caplog.records
+
+
 def test_no_intact_checkpoint_is_one_line(workdir):
     for step in ("1", "2"):
         for item in ("params", "ema_params"):
@@ -101,6 +124,20 @@ def test_no_intact_checkpoint_is_one_line(workdir):
         with pytest.raises(CorruptFile, match="has no intact checkpoint .step 2: .*step 1: ") as caught:
             use()
         assert "\n" not in str(caught.value) and len(str(caught.value)) < 600
+
+
+def test_a_step_that_training_removes_while_it_is_read_is_no_damage(workdir, monkeypatch):
+    """The trainer, which keeps one, has saved the next step."""
+    folder, restore, wanted = workdir / "checkpoints", Checkpoints._restore_item, restore_params(workdir)
+    shutil.rmtree(folder / "1")
+
+    def remove_and_restore(self, step, name):
+        if step == 2:
+            (folder / "2").rename(folder / "3")
+        return restore(self, step, name)
+
+    monkeypatch.setattr(Checkpoints, "_restore_item", remove_and_restore)
+    jax.tree.map(np.testing.assert_array_equal, restore_params(workdir), wanted)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"model": 3}', "\xff", "[" * 100_000])

@@ -20,6 +20,7 @@ from rec_jax.codec.package import open_package
 from rec_jax.codec.training_start import params_of_model
 from rec_jax.core.config_values import with_tuples
 from rec_jax.core.errors import ConfigError, MissingFile, RecError
+from rec_jax.core.locks import InUse, locked
 from rec_jax.core.messages import flag_error_line, one_line
 from rec_jax.models.exact_params import trainable_params
 from rec_jax.train.checkpoint import restore_params
@@ -168,6 +169,51 @@ def test_what_a_sweep_cannot_do_is_told_before_its_first_run(config, tmp_path, m
     assert not list(tmp_path.iterdir())
 
 
+HOLD = """
+import time
+from pathlib import Path
+from rec_jax.core.locks import locked
+with locked(Path({path!r})):
+    print("in", flush=True)
+    time.sleep(300)
+"""
+
+
+def quickstart(workdir, *words):
+    command = [sys.executable, "launch.py", "--config=configs/quickstart.py:quick", f"--workdir={workdir}", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
+
+
+def test_a_workdir_has_one_training_at_a_time(tmp_path):
+    with locked(tmp_path):
+        done = quickstart(tmp_path)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert done.stderr.startswith(f"launch.py: {tmp_path} is in use by another run (process ")
+    assert [path.name for path in tmp_path.iterdir()] == ["lock"]
+
+
+def test_of_processes_that_train_together_the_main_one_holds_the_workdir(config, tmp_path, monkeypatch):
+    trained = []
+    monkeypatch.setattr(launch, "train", lambda *arguments: trained.append(arguments))
+    with locked(tmp_path):
+        monkeypatch.setattr(launch, "is_main_process", lambda: False)
+        launch.train_alone(config, tmp_path)
+    assert trained == [(config, tmp_path)]
+
+
+def test_the_workdir_of_a_killed_run_is_free(config, tmp_path, monkeypatch):
+    trained = []
+    monkeypatch.setattr(launch, "train", lambda *arguments: trained.append(arguments))
+    hold = [sys.executable, "-c", HOLD.format(path=str(tmp_path))]
+    with subprocess.Popen(hold, stdout=subprocess.PIPE, text=True, cwd=ROOT) as holder:
+        assert holder.stdout.readline() == "in\n"
+        with pytest.raises(InUse, match=f"process {holder.pid} "):
+            launch.train_alone(config, tmp_path)
+        holder.kill()
+    launch.train_alone(config, tmp_path)
+    assert trained == [(config, tmp_path)]
+
+
 def save_images(folder, *sizes):
     folder.mkdir(parents=True)
     for number, size in enumerate(sizes):
@@ -207,8 +253,7 @@ def test_the_advice_on_embedded_images_can_be_followed(config):
     ],
 )
 def test_a_mistake_on_the_command_line_is_one_line(tmp_path, flag, message):
-    command = [sys.executable, "launch.py", "--config=configs/quickstart.py:quick", f"--workdir={tmp_path}", flag]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
+    done = quickstart(tmp_path, flag)
     assert done.returncode == 1
     assert done.stderr.endswith(f"{message}\n") and done.stderr.count("\n") == 1 and done.stdout == ""
     assert not list(tmp_path.iterdir())

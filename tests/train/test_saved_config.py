@@ -27,7 +27,7 @@ def test_another_run_is_refused_by_the_name_of_its_field(tmp_path, field, value)
 def test_what_moves_no_trained_number_may_change(tmp_path):
     write_config(tmp_path, tiny_config())
     free = {"train.n_steps": 99, "train.log_every": 1, "train.save_every": 3, "data.data_dir": "/x", "coder.omega": 5.0}
-    check_same_run(tmp_path, with_overrides(tiny_config(), free))
+    check_same_run(tmp_path, with_overrides(tiny_config(), free | {"train.n_pictures": 0}))
 
 
 def test_a_field_that_only_one_has_differs():

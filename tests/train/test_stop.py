@@ -1,7 +1,9 @@
 """SIGTERM and SIGINT: the step that was done is saved, and the run goes on as if it had not been stopped."""
 
+import itertools
 import os
 import signal
+import sys
 import time
 
 import jax
@@ -60,6 +62,35 @@ def test_a_signal_breaks_off_an_evaluation_which_is_done_on_resuming(whole, tmp_
     with pytest.raises(Stopped, match=f"after step {at}"):
         loop.train(tiny_config(**CONFIG), tmp_path, IMAGES, [evaluator])
     goes_on_as_if_nothing_had_been(whole, tmp_path)
+
+
+def signal_at_line(n):
+    """For sys.settrace: SIGTERM before the n-th line of at_once, and what is called there is not looked into."""
+    lines = itertools.count()
+
+    def trace(frame, event, argument):
+        if event == "call" and frame.f_code.co_name != "at_once":
+            return None
+        if event == "line" and next(lines) == n:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return trace
+
+    return trace
+
+
+def test_a_signal_at_any_line_of_what_it_breaks_off_is_taken():
+    before = sys.gettrace()
+    for n in range(100):
+        with StopRequests() as stop:
+            sys.settrace(signal_at_line(n))
+            try:
+                stop.at_once(lambda: None)
+            finally:
+                sys.settrace(before)
+            if stop.asked is None:  # there are no more lines
+                break
+            os.kill(os.getpid(), signal.SIGTERM)  # breaks off nothing any more
+    assert n > 3
 
 
 def test_a_second_ctrl_c_does_not_wait():

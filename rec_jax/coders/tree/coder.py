@@ -34,6 +34,7 @@ from rec_jax.coders.paths import follow
 from rec_jax.coders.step_codes import StepCoder, check_length
 from rec_jax.coders.step_counts import StepCountModel
 from rec_jax.coders.tree.codebook import Codebook, replay
+from rec_jax.coders.tree.groups import MAX_DIMS
 from rec_jax.coders.tree.outliers import (
     MAX_OUTLIERS,
     Outliers,
@@ -107,8 +108,8 @@ class TreeCoder(StepCoder):
                 f"finite, and spacing {MIN_SPACING} to 2^10"
             )
         check_length(self.max_nats * self.rate / self.step_nats)
-        if self.block_size is not None and self.block_size < 1:
-            raise ConfigError(f"coder.block_size={self.block_size}: at least 1, or None for one block")
+        if self.block_size is not None and not 1 <= self.block_size <= MAX_DIMS:
+            raise ConfigError(f"coder.block_size={self.block_size}: 1 to {MAX_DIMS}, or None for one block")
 
     @property
     def step_nats(self) -> float:
@@ -206,6 +207,12 @@ class TreeCoder(StepCoder):
         return join(blocks.reshape(n_calls, *shape), n_dims)
 
     def block_shares(self, n_dims: int, shares, xp):
-        """The shares of each block's dims, [n_blocks, d]; dims that only fill up the last block weigh least."""
+        """The shares of each block's dims, [n_blocks, d]; dims that only fill up the last block weigh least.
+
+        ConfigError for a block of more dims than the sums of their shares have room for.
+        """
+        shape = block_shape(n_dims, self.block_size)
+        if shape[1] > MAX_DIMS:
+            raise ConfigError(f"a block of {shape[1]} dims is too wide: set coder.block_size to at most {MAX_DIMS}")
         shares = xp.ones(n_dims, xp.int32) if shares is None else xp.asarray(shares, xp.int32)
-        return cut(shares, block_shape(n_dims, self.block_size), 1, xp)
+        return cut(shares, shape, 1, xp)

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-MAX_WEIGHT = 4095  # so that the weights of a block sum to an int32
+MAX_WEIGHT = 4095  # so that the weights of a block of MAX_DIMS sum to an int32
+MAX_DIMS = (2**31 - 1) // MAX_WEIGHT  # the most of a block
 _TOTAL = 1 << 24  # of a block's weights, after scaling: fine enough for any number of groups, and still an int32
 
 
@@ -10,7 +11,7 @@ def group_of_dims(weights: Any, n_steps: Any, n_candidates: int, length: int, xp
     """The step that fixes each dim, int32 [..., D], rising; n_steps [...].
 
     There are max(n_steps, 1) groups that hold equal shares of the weights, as nearly as whole dims allow.
-    weights: int32 [..., D], 1 to MAX_WEIGHT, proportional to the KL that each dim is expected to have.
+    weights: int32 [..., D <= MAX_DIMS], 1 to MAX_WEIGHT, proportional to the KL that each dim is expected to have.
 
     The first steps have no dims: they only spread the search over M^lead paths, so that the first dim, which may need
     many nats, has as many candidates to choose from as any other; as many as a step's F = length windows can tell
