@@ -22,6 +22,7 @@ import numpy as np
 from absl import app, flags, logging
 from ml_collections import ConfigDict, config_flags
 
+from rec_jax.cli.failures import failure_line
 from rec_jax.core.compilation import check_device, enable_compilation_cache, run_in_calling_thread
 from rec_jax.core.errors import ConfigError, RecError
 from rec_jax.core.freed_memory import keep_all_memory
@@ -98,13 +99,15 @@ def export(config: ConfigDict, workdir: Path, path: Path) -> None:
     from rec_jax.codec.calibrate import N_IMAGES, calibrate
     from rec_jax.codec.chain_codecs import chain_codec
     from rec_jax.codec.learned import configured_coder
-    from rec_jax.codec.model_file import write_model_file
+    from rec_jax.codec.model_file import check_model_output, write_model_file
     from rec_jax.codec.package import package_of_params
     from rec_jax.data import evenly_spaced, make_source
     from rec_jax.models import make_model
     from rec_jax.train.checkpoint import restore_params
     from rec_jax.train.saved_config import read_config
 
+    if workdir.is_dir():  # else it is the workdir that is not there
+        check_model_output(path)
     params, data = restore_params(workdir), config.data
     config = choose_coder(ConfigDict(config.to_dict()), "tree")
     trained = read_config(workdir)
@@ -284,7 +287,7 @@ def main(argv: list[str]) -> None:
             "sweep": lambda: sweep(config, workdir, _load_sweep(), share),
         }[_MODE.value]()
     except (RecError, OSError) as error:
-        sys.exit(f"launch.py: {one_line(error)}")
+        sys.exit(f"launch.py: {one_line(failure_line(error))}")
     except KeyboardInterrupt:
         _leave(Stopped(signal.SIGINT))
     except Stopped as stopped:

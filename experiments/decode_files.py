@@ -1,6 +1,6 @@
 """Decoding files where nothing of their writing is left: in a new process without jax, one by one, from their bytes.
 
-python -m experiments.decode_files FOLDER [--model NAME|PATH]     # FOLDER/*.rec -> FOLDER/decoded/*.png
+python -m experiments.decode_files FOLDER [NAME ...] [--model NAME|PATH]    # FOLDER/*.rec -> FOLDER/decoded/*.png
 """
 
 import argparse
@@ -8,7 +8,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,16 +30,17 @@ class Decoded(NamedTuple):
     error: str  # '' if the decoder returned pixels
 
 
-def decode_in_new_process(folder: Path, model: str | None = None) -> Iterator[Decoded]:
-    """Decodes FOLDER/*.rec to FOLDER/decoded/*.png in one new process; yields file after file, sorted by name.
+def decode_in_new_process(folder: Path, names: Sequence[str], model: str | None = None) -> Iterator[Decoded]:
+    """Decodes each FOLDER/NAME.rec to FOLDER/decoded/NAME.png in one new process; yields file after file, in order.
 
+    What an earlier decoding left of these names is removed first; other files stay.
     model: a name or path; None takes the shipped model of each file's id.
     In that process jax cannot be imported, so what is yielded was decoded without. A process that dies yields
     nothing for the files it did not reach; what it wrote to stderr goes to ours.
     """
-    for stale in (folder / "decoded").glob("*.png"):
-        stale.unlink()
-    command = [sys.executable, "-m", "experiments.decode_files", str(folder.absolute())]
+    for name in names:
+        (folder / "decoded" / f"{name}.png").unlink(missing_ok=True)
+    command = [sys.executable, "-m", "experiments.decode_files", str(folder.absolute()), *names]
     if model:
         command += ["--model", str(Path(model).absolute()) if Path(model).is_file() else model]
     with subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True) as process:
@@ -54,9 +55,10 @@ def is_exact(folder: Path, name: str, pixels: np.ndarray) -> bool:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Decodes all files of a folder; one JSON line per file on stdout. Exit code 1 if one of them failed."""
+    """Decodes files of a folder; one JSON line per file on stdout. Exit code 1 if one of them failed."""
     parser = argparse.ArgumentParser(description="Decode FOLDER/*.rec to FOLDER/decoded/*.png.")
     parser.add_argument("folder", type=Path)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="files in FOLDER, without .rec; default: all")
     parser.add_argument("--model", help="name of a shipped model, or path; default: the shipped model of a file's id")
     arguments = parser.parse_args(argv)
     forbid_jax()
@@ -64,14 +66,14 @@ def main(argv: list[str] | None = None) -> int:
         find_model_path(arguments.model)  # one that is not there is told once, not for every file
     failed = False
     (arguments.folder / "decoded").mkdir(exist_ok=True)
-    for path in sorted(arguments.folder.glob("*.rec")):
+    for name in arguments.names or sorted(path.stem for path in arguments.folder.glob("*.rec")):
         start_s, error = time.perf_counter(), ""
         try:
-            pixels = rec_jax.decode(path.read_bytes(), arguments.model)
-            write_png(arguments.folder / "decoded" / f"{path.stem}.png", pixels)
+            pixels = rec_jax.decode((arguments.folder / f"{name}.rec").read_bytes(), arguments.model)
+            write_png(arguments.folder / "decoded" / f"{name}.png", pixels)
         except RecError as reason:
             error, failed = str(reason), True
-        print(json.dumps(Decoded(path.stem, time.perf_counter() - start_s, error)._asdict()), flush=True)
+        print(json.dumps(Decoded(name, time.perf_counter() - start_s, error)._asdict()), flush=True)
     return int(failed)
 
 

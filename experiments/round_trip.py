@@ -42,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
     except (RecError, OSError) as error:
         print(f"round_trip: {error}", file=sys.stderr)
         return 1
-    bits = [8 * path.stat().st_size for path in sorted(arguments.out.glob("*.rec"))]
+    bits = [8 * (arguments.out / f"{file_name(i)}.rec").stat().st_size for i in range(len(images))]
     rate_bpd = ratio(bits, [image.size for image in images])
     print(f"{n_exact} exact of {len(images)}; {rate_bpd.text(4)} bits/dim over all files, {arguments.out}/*.rec")
     print(f"encoded in {encode_s:.1f} s, decoded in {decode_s:.1f} s, compiling and loading included")
@@ -84,27 +84,33 @@ def export(workdir: Path, path: Path) -> Path:
 
 
 def write_files(images: list[np.ndarray], model: str, preset: str, out: Path, fallback: str = "raw") -> None:
-    """OUT/00000.rec, ... in the order of the images, encoded in batches; fallback: LosslessCodec's."""
+    """OUT/00000.rec, ... in the order of the images, encoded in batches; other files in OUT stay.
+
+    fallback: LosslessCodec's.
+    """
     from rec_jax.core.compilation import enable_compilation_cache
 
     enable_compilation_cache()
     codec = dataclasses.replace(open_package(model).codec(preset), fallback=fallback)
-    for stale in out.glob("*.rec"):
-        stale.unlink()
     n_stored = 0
     for first in range(0, len(images), BATCH_SIZE):
         for i, encoded in enumerate(codec.encode(images[first : first + BATCH_SIZE]), first):
-            write_bytes_atomic(out / f"{i:05d}.rec", encoded.blob)
+            write_bytes_atomic(out / f"{file_name(i)}.rec", encoded.blob)
             n_stored += encoded.kind == EMBEDDED
         print(f"written {min(first + BATCH_SIZE, len(images))} of {len(images)}", flush=True)
     if n_stored:
         print(f"{n_stored} files are stored pixels: the model would have made them larger")
 
 
+def file_name(number: int) -> str:
+    """Of an image's file, without .rec."""
+    return f"{number:05d}"
+
+
 def decode_and_compare(images: list[np.ndarray], model: str, out: Path) -> tuple[int, float]:
-    """(how many of OUT/*.rec a new process decoded to their images, seconds)."""
-    start_s, n_exact = time.perf_counter(), 0
-    for n_decoded, decoded in enumerate(decode_in_new_process(out, model), 1):
+    """(how many of the images' files a new process decoded to them, seconds)."""
+    start_s, n_exact, names = time.perf_counter(), 0, [file_name(i) for i in range(len(images))]
+    for n_decoded, decoded in enumerate(decode_in_new_process(out, names, model), 1):
         exact = is_exact(out, decoded.name, images[int(decoded.name)])
         n_exact += exact
         if not exact:

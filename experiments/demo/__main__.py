@@ -67,19 +67,20 @@ def latent_model(image: np.ndarray) -> str:
 
 
 def write_files(groups: list[list[Picture]], model: str | None, out: Path) -> None:
-    """OUT/NAME.png and OUT/NAME.rec of every picture; the pictures of a group are encoded together."""
+    """OUT/NAME.png and OUT/NAME.rec of every picture; the pictures of a group are encoded together.
+
+    Nothing is written where a model is not there, and other files in OUT stay.
+    """
     with stage("loading jax"):
         from rec_jax.codec import load_codec
         from rec_jax.core.compilation import enable_compilation_cache
 
         enable_compilation_cache()
+    names = [model or latent_model(group[0].pixels) for group in groups]
+    codecs = [load_codec(name).without_fallback() for name in names]  # of latents, not of what is embedded
     out.mkdir(parents=True, exist_ok=True)
-    for stale in out.glob("*.rec"):
-        stale.unlink()
-    for group in groups:
+    for group, name, codec in zip(groups, names, codecs, strict=True):
         height, width, _ = group[0].pixels.shape
-        name = model or latent_model(group[0].pixels)
-        codec = load_codec(name).without_fallback()  # the demonstration is of latents, not of what is embedded
         with stage(f"compressing {len(group)} pictures of {width}x{height} with {name} (a first run compiles)"):
             for picture, encoded in zip(group, codec.encode([p.pixels for p in group]), strict=True):
                 write_png(out / f"{picture.name}.png", picture.pixels)
@@ -87,10 +88,10 @@ def write_files(groups: list[list[Picture]], model: str | None, out: Path) -> No
 
 
 def decode_and_compare(groups: list[list[Picture]], model: str | None, out: Path) -> list[Result]:
-    """Decodes OUT/*.rec in a new process without jax and compares the pixels with the pictures."""
+    """Decodes the pictures' OUT/NAME.rec in a new process without jax and compares the pixels with the pictures."""
     pictures = [picture for group in groups for picture in group]
     with stage(f"decoding the {len(pictures)} files in a new process, by numpy, without jax"):
-        for decoded in decode_in_new_process(out, model):
+        for decoded in decode_in_new_process(out, [picture.name for picture in pictures], model):
             if decoded.error:
                 print(f"\n{out / decoded.name}.rec: {decoded.error}", file=sys.stderr)
     return [

@@ -19,8 +19,8 @@ import safetensors
 import safetensors.numpy
 
 from rec_jax.core.config_values import with_tuples
-from rec_jax.core.errors import ConfigError, CorruptFile, MissingFile, UnsupportedVersion, WrongModel
-from rec_jax.core.files import read_bytes, write_bytes_atomic
+from rec_jax.core.errors import ConfigError, CorruptFile, MissingFile, RecError, UnsupportedVersion, WrongModel
+from rec_jax.core.files import check_writable, read_bytes, write_bytes_atomic
 
 _ENTRY = "rec_jax"  # the only metadata entry: several would be written in any order
 _FORMAT_VERSION = 2
@@ -83,6 +83,23 @@ def read_model_file(path: str | os.PathLike) -> ModelFile:
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise CorruptFile(f"{path}: array {name[:80]} is not finite; export the model again")
     return ModelFile(_unflatten(path, arrays), with_tuples(entry["config"]), _model_id(data))
+
+
+def check_model_output(path: str | os.PathLike) -> None:
+    """Refuses a path that write_model_file cannot write, or where it would replace what is no model file.
+
+    Raises RecError, and OSError for what the system refuses.
+    """
+    if not os.fspath(path).endswith(".safetensors"):
+        raise RecError(f"{path}: a model file is written; give a name that ends in .safetensors")
+    check_writable(path)
+    if os.path.exists(path):
+        try:
+            read_model_file(path)
+        except UnsupportedVersion:  # a model file all the same
+            return
+        except CorruptFile:
+            raise RecError(f"{path} exists and is no model file; name another one to write, or remove it") from None
 
 
 def read_model_id(path: str | os.PathLike) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-def one_line(error: BaseException) -> str:
+def one_line(error: BaseException | str) -> str:
     """The message without line breaks; of a message that quotes a traceback, what the innermost error said."""
     text = str(error)
     if "Traceback (most recent call last)" in text:

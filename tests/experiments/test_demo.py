@@ -24,6 +24,9 @@ ROOT = Path(__file__).parents[2]
 def written(model, tmp_path_factory):
     """(pictures, folder with the demonstration's files of one patch)."""
     out, groups = tmp_path_factory.mktemp("demo"), [demo_patches(1)]
+    for name in ("mine.rec", "decoded/mine.png"):  # a user's
+        (out / name).parent.mkdir(exist_ok=True)
+        (out / name).write_text("mine")
     demo.write_files(groups, model, out)
     return groups, out
 
@@ -39,6 +42,7 @@ def test_demo(model, written, capsys):
     assert Image.open(out / "demo.png").size == (1800, 675)
     assert demo.report(results, out, model, 1.0) == 0
     assert "1 of 1 files decoded to the exact pixels in a process that cannot import jax" in capsys.readouterr().out
+    assert (out / "mine.rec").read_text() == (out / "decoded" / "mine.png").read_text() == "mine"
 
 
 def test_demo_fails_unless_every_file_is_exact(model, written, tmp_path, capsys):
@@ -53,14 +57,16 @@ def test_demo_fails_unless_every_file_is_exact(model, written, tmp_path, capsys)
 
 
 def test_demo_without_a_model_is_one_line(tmp_path, capsys):
+    (tmp_path / "patch00.rec").write_text("of an earlier run")
     assert demo.main(["--model", "absent", "--out", str(tmp_path)]) == 1
     error = capsys.readouterr().err
     assert error.startswith("demo: ") and error.count("\n") == 1 and "absent" in error
+    assert [path.name for path in tmp_path.iterdir()] == ["patch00.rec"]
 
 
 def test_decoder_that_cannot_start_yields_nothing(written):
     _, out = written
-    assert list(decode_in_new_process(out, "absent")) == []
+    assert list(decode_in_new_process(out, ["patch00"], "absent")) == []
     assert not is_exact(out, "patch00", written[0][0][0].pixels)  # nothing is left of an earlier decoding
 
 
@@ -68,7 +74,9 @@ def test_round_trip(model, monkeypatch, tmp_path, capsys):
     images = [picture.pixels for picture in demo_patches(1)]
     monkeypatch.setattr(round_trip, "read_images", lambda *_: images)
     words = [f"--model={model}", f"--out={tmp_path}", "--preset=fast", "--latent_only"]
+    (tmp_path / "mine.rec").write_text("a user's")
     assert round_trip.main(words) == 0
+    assert (tmp_path / "mine.rec").read_text() == "a user's"
     assert "1 exact of 1" in capsys.readouterr().out
     assert container.unpack((tmp_path / "00000.rec").read_bytes())[0].kind == container.LOSSLESS
     monkeypatch.setattr(round_trip, "is_exact", lambda *_: False)

@@ -5,6 +5,7 @@ import sys
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import jax
 import numpy as np
@@ -62,6 +63,29 @@ def test_train_then_export(config, tmp_path, capsys):
     assert set(model.params) == {"top", "likelihood", "down_sample", "up", "down", "up_sample"}
     floats = [x for x in jax.tree.leaves(model.params["up"]) if x.dtype == np.float32]  # what only an encoder needs
     assert floats and all(np.array_equal(x, x.astype(np.float16)) for x in floats)
+
+
+def test_an_export_replaces_nothing_but_a_model_file(config, tmp_path, monkeypatch):
+    write_model_file(tmp_path / "old.safetensors", {"a": np.zeros(1, np.float32)}, {})
+    (tmp_path / "picture.safetensors").write_bytes(b"a picture")
+    (tmp_path / "picture.png").write_bytes(b"a picture")
+    reached = MissingFile("the weights were read")
+    monkeypatch.setattr("rec_jax.train.checkpoint.restore_params", Mock(side_effect=reached))
+    for name, words in {
+        "picture.png": "picture.png: a model file is written; give a name that ends in .safetensors",
+        "picture.safetensors": "picture.safetensors exists and is no model file; name another",
+        "absent/model.safetensors": "absent: no such directory",
+        "old.safetensors": "the weights were read",
+        "new.safetensors": "the weights were read",
+    }.items():
+        with pytest.raises(RecError, match=words):
+            launch.export(config, tmp_path, tmp_path / name)
+
+
+def test_what_the_system_refuses_is_told_without_numbers(monkeypatch):
+    monkeypatch.setattr(launch, "raise_on_sigterm", Mock(side_effect=FileNotFoundError(2, "No such file", "x")))
+    with pytest.raises(SystemExit, match="^launch.py: x: No such file$"):
+        launch.main(["launch.py"])
 
 
 @pytest.fixture
