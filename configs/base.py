@@ -216,7 +216,7 @@ def choose_coder(config: ConfigDict, kind: str) -> ConfigDict:
         case "beam_search":
             coder = dict(kind=kind, omega=3.0, epsilon=0.2, n_beams=20, block_size=1000)
         case "tree":
-            coder = dict(kind=kind, n_candidates=16, n_beams=4096, sequence_length=4096)
+            coder = dict(kind=kind, n_candidates=16, n_beams=8192, sequence_length=4096)
         case _:
             raise ValueError(f"config argument coder={kind!r} is unknown; have coder=beam_search, coder=tree")
     with config.unlocked():

@@ -12,7 +12,7 @@ from rec_jax.core.errors import ConfigError
 _TREE = dict(
     kind="tree",
     n_candidates=16,
-    n_beams=4096,
+    n_beams=8192,
     sequence_length=4096,
     rate=1.0,
     spacing=1.5,

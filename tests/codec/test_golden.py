@@ -196,7 +196,7 @@ LEARNED = {"step_counts", "laws"}  # what export teaches a coder, and what only 
 
 def test_the_presets_are_what_they_were():
     tree = dict(
-        kind="tree", n_candidates=16, n_beams=4096, sequence_length=4096, rate=1.0, spacing=1.5, block_size=65_536,
+        kind="tree", n_candidates=16, n_beams=8192, sequence_length=4096, rate=1.0, spacing=1.5, block_size=65_536,
         max_nats=16_384.0, outliers_in_order=False, one_sequence=False,
     )  # fmt: skip
     irec = dict(

@@ -53,6 +53,7 @@ MAX_CANDIDATES = 32  # the candidates of a path that survive a step are the bits
 MAX_BEAMS = 1 << 19
 MIN_SPACING = 1 / 64
 MAX_PICTURE_LENGTH = 1 << 16  # of sequences; a longer one costs time and gains nothing
+PICTURE_BEAMS = 8192  # a picture takes twice the beams up to here: half as long again, and it loses less
 REACH_NATS = -0.7  # a dim of more than ln F + this is an outlier; measured, docs/tree_coder.md
 PICTURE_REACH_NATS = 2.0  # the same of pictures, which lose no more so and have less side information: rows 24 to 27
 
@@ -162,7 +163,7 @@ class TreeCoder(StepCoder):
         return decode_call(self, key, p, code, shares)
 
     def for_pictures(self, block_dims: int, long_sequences: bool = True):
-        n_beams = min(2 * self.n_beams, MAX_BEAMS)  # measured: a picture takes half as long again and loses less
+        n_beams = max(self.n_beams, min(2 * self.n_beams, PICTURE_BEAMS))
         coder = dataclasses.replace(super().for_pictures(block_dims), outliers_in_order=True, n_beams=n_beams)
         if not long_sequences:
             return coder
