@@ -202,7 +202,7 @@ def test_the_readme_gets_the_numbers(measured, monkeypatch, tmp_path):
         text = path.read_text()
         assert text.startswith("before\n") and text.endswith("after\n") and "outdated" not in text
         assert "absent: not run" in text
-        assert ("25.0 ± 0.0 % | 25.0 ± 0.0 %" in text) == (path == results)
+        assert ("25.0 ± 0.0 % (+25) | 25.0 ± 0.0 % (+25)" in text) == (path == results)
     before = readme.read_text()
     results.write_text("no markers")
     assert run(monkeypatch, measured, [QuantiserWithIdeal()], "--render", f"--readme={readme}") == 1

@@ -82,7 +82,7 @@ class TreeCoder(StepCoder):
     code_type = TreeCode
 
     n_candidates: int = 16
-    n_beams: int = 4096
+    n_beams: int = 8192
     sequence_length: int = 4096
     rate: float = 1.0
     spacing: float = 1.5
