@@ -23,9 +23,9 @@ from absl import app, flags, logging
 from ml_collections import ConfigDict, config_flags
 
 from rec_jax.cli.failures import failure_line
-from rec_jax.core.compilation import check_device, enable_compilation_cache, run_in_calling_thread
+from rec_jax.core.compilation import check_device, enable_compilation_cache, keep_memory_of_programs
 from rec_jax.core.errors import ConfigError, RecError
-from rec_jax.core.freed_memory import keep_all_memory
+from rec_jax.core.locks import InUse, locked
 from rec_jax.core.messages import flag_error_line, is_warning_or_ours, one_line
 from rec_jax.core.paths import expand_home
 from rec_jax.evaluate.checks import check_evaluation
@@ -66,8 +66,6 @@ def train_alone(config: ConfigDict, workdir: Path) -> None:
 
     Of several processes that train together the main one, which writes, holds it for all. InUse if another run has it.
     """
-    from rec_jax.core.locks import locked
-
     with locked(workdir) if is_main_process() else contextlib.nullcontext():
         train(config, workdir)
 
@@ -145,7 +143,6 @@ def sweep(config: ConfigDict, workdir: Path, all_overrides: list[dict], share: S
     are finished, those of other processes too.
     share: the runs of this process; without it, any number of processes take what no other one has.
     """
-    from rec_jax.core.locks import InUse, locked
     from rec_jax.evaluate.lossy_summary import AnySummary
     from rec_jax.sweep.report import write_report
     from rec_jax.sweep.runs import Run, Waiting, do_runs
@@ -270,8 +267,7 @@ def main(argv: list[str]) -> None:
         logging.get_absl_handler().addFilter(is_warning_or_ours)
         raise_on_sigterm()
         if _MODE.value in ("train", "sweep"):
-            keep_all_memory()
-            run_in_calling_thread()
+            keep_memory_of_programs()
         enable_compilation_cache()
         initialize_processes(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
         check_device()

@@ -16,9 +16,8 @@ import numpy as np
 from configs.base import shrink
 from experiments.bench.case import ModelCase
 from experiments.cases import Row
-from rec_jax.core.compilation import run_in_calling_thread
+from rec_jax.core.compilation import keep_memory_of_programs
 from rec_jax.core.errors import RecError
-from rec_jax.core.freed_memory import keep_all_memory
 from rec_jax.core.json_rows import read_rows
 from rec_jax.core.rows import files_digest
 
@@ -66,8 +65,7 @@ def _images_s(words: list[str]) -> float:
 def main(workdir: str, name: str, memory: str, *settings: str) -> None:
     """Trains some steps of a config in workdir."""
     if memory == _KEPT:
-        keep_all_memory()
-        run_in_calling_thread()
+        keep_memory_of_programs()
     from rec_jax.data import make_source
     from rec_jax.train.loop import train
 

@@ -59,6 +59,9 @@ def _run(arguments: argparse.Namespace, words: list[str]) -> int:
         plan = read_plan(workdir)
         draw(plan, make_rows(plan.config), workdir, arguments.readme)
         return 0
+    for name in filter(None, (arguments.data_dir, arguments.kodak_dir)):
+        if not Path(name).is_dir():  # else all that it holds would be "not run"
+            raise ConfigError(f"{name}: no such folder; name the one that holds the data, or leave the flag out")
     enable_compilation_cache()
     config = _load_config(arguments.quick, words)
     columns, rows = list(make_columns(config, arguments.data_dir, arguments.kodak_dir)), make_rows(config)

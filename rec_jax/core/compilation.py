@@ -8,6 +8,7 @@ import jax
 from absl import logging
 
 from rec_jax.core.errors import ConfigError
+from rec_jax.core.freed_memory import keep_all_memory
 from rec_jax.core.messages import one_line
 
 
@@ -25,12 +26,13 @@ def check_device() -> None:
         ) from None
 
 
-def run_in_calling_thread() -> None:
-    """Has jax's CPU run programs in the thread that calls them, so that their arrays come from that thread's memory.
+def keep_memory_of_programs() -> None:
+    """For a process that trains: what its programs on the CPU free stays, and is there for the next step.
 
-    Call it before jax has its devices. Calls return when they are done, not before; a process that trains on the CPU
-    has nothing else to do meanwhile. See freed_memory.keep_all_memory.
+    They run in the thread that calls them, the main one, so that their arrays come from the heap that stays. Call it
+    before jax has its devices. Calls return when they are done, not before; such a process has nothing else to do.
     """
+    keep_all_memory()
     jax.config.update("jax_cpu_enable_async_dispatch", False)
 
 

@@ -23,7 +23,7 @@ def keep_freed_memory() -> None:
 def keep_all_memory() -> None:
     """Of arrays of any size that the main thread asks for, in huge pages where the kernel has them.
 
-    For a process of ours that works for hours; under jax, with compilation.run_in_calling_thread. Its heap never
+    For a process of ours that works for hours; under jax by compilation.keep_memory_of_programs. Its heap never
     shrinks. Other threads have arenas of their own as before: one heap for all would have them wait for its lock, a
     third of a step on two cores. Elsewhere, and where addresses are limited (ulimit -v, strict overcommit), all goes on
     as before.

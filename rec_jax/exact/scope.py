@@ -28,5 +28,6 @@ def _settings(x64: bool) -> Generator[None]:
         jax.numpy_dtype_promotion("standard"),
         jax.numpy_rank_promotion("allow"),
         jax.disable_jit(False),
+        jax.transfer_guard("allow"),
     ):
         yield

@@ -67,14 +67,11 @@ print(heap_bytes() < 1 << 28)
 def test_a_program_of_jax_computes_in_kept_memory(kept):
     program = f"""
 import resource
-from rec_jax.core.freed_memory import keep_all_memory
-if {kept}:
-    keep_all_memory()
 import jax
 import jax.numpy as jnp
-from rec_jax.core.compilation import run_in_calling_thread
+from rec_jax.core.compilation import keep_memory_of_programs
 if {kept}:
-    run_in_calling_thread()
+    keep_memory_of_programs()
 double = jax.jit(lambda x: 2 * x)
 x = jnp.ones(20 << 20)
 

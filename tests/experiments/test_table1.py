@@ -32,8 +32,8 @@ BEGIN, END = markers("table1")
 @pytest.fixture(scope="module")
 def measured(model, tmp_path_factory):
     """(workdir, words) of a finished run of one column with a model, and of one without data."""
-    workdir = tmp_path_factory.mktemp("table1")
-    words = [f"--workdir={workdir}", "--quick", f"--data_dir={workdir}/absent", f"--config.cifar10.models={model}"]
+    workdir, empty = tmp_path_factory.mktemp("table1"), tmp_path_factory.mktemp("no data")
+    words = [f"--workdir={workdir}", "--quick", f"--data_dir={empty}", f"--config.cifar10.models={model}"]
     words += [f"--config.cifar10.{rival}=" for rival in ("idf", "lbb", "bit_swap")]
     words += ["--config.cifar10.n_learned=2", "--config.imagenet32.kind=tfds", "--config.kodak.models=absent"]
     words += [
@@ -333,3 +333,13 @@ def test_unknown_arguments_are_refused(tmp_path, capsys):
     with pytest.raises(SystemExit):
         table1.main([f"--workdir={tmp_path}", "--nonsense"])
     assert "--nonsense" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flag", ["--data_dir", "--kodak_dir"])
+def test_a_folder_that_is_not_there_is_told_before_any_table_is_written(flag, tmp_path, capsys):
+    readme = tmp_path / "README.md"
+    readme.write_text(f"{BEGIN}\nmeasured\n{END}\n")
+    words = [f"--workdir={tmp_path / 'w'}", f"{flag}={tmp_path / 'absent'}", f"--readme={readme}"]
+    assert table1.main(words) == 1
+    assert f"{tmp_path / 'absent'}: no such folder" in capsys.readouterr().err
+    assert "measured" in readme.read_text() and not (tmp_path / "w").exists()
