@@ -18,25 +18,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import jax
-import numpy as np
 from absl import app, flags, logging
 from ml_collections import ConfigDict, config_flags
 
+from configs.base import base, choose_coder
 from rec_jax.cli.failures import failure_line
 from rec_jax.core.compilation import check_device, enable_compilation_cache, keep_memory_of_programs
 from rec_jax.core.errors import ConfigError, RecError
+from rec_jax.core.flag_errors import check_config_file, flag_error_line
 from rec_jax.core.locks import InUse, locked
-from rec_jax.core.messages import flag_error_line, is_warning_or_ours, one_line
+from rec_jax.core.messages import is_warning_or_ours, one_line
 from rec_jax.core.paths import expand_home
-from rec_jax.evaluate.checks import check_evaluation
+from rec_jax.evaluate.checks import check_config, check_evaluation
 from rec_jax.evaluate.shares import WHOLE, Share
+from rec_jax.train.checks import check_complete
 from rec_jax.train.parallel import initialize_processes, is_main_process
 from rec_jax.train.stop import Stopped, raise_on_sigterm
 
 if TYPE_CHECKING:
     from rec_jax.evaluate.chains import ChainSummary
     from rec_jax.evaluate.lossy_summary import AnySummary
-    from rec_jax.sweep.runs import Run
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "A file of configs/, FILE.py or FILE.py:ARGUMENT.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run: checkpoints, metrics, results.")
@@ -54,11 +55,12 @@ def train(config: ConfigDict, workdir: Path) -> None:
     """Trains to config.train.n_steps; a workdir with a checkpoint resumes."""
     from rec_jax.codec.training_start import params_of_model
     from rec_jax.data import make_source
+    from rec_jax.evaluate.during_training import make_evaluators
     from rec_jax.train.loop import train as run
 
     images, name = make_source(config.data, "train").array(), config.train.initial_model
     start = functools.partial(params_of_model, name, config.model.to_dict(), config.seed) if name else None
-    run(config, workdir, images, _evaluators(config), start)
+    run(config, workdir, images, make_evaluators(config), start)
 
 
 def train_alone(config: ConfigDict, workdir: Path) -> None:
@@ -93,7 +95,6 @@ def export(config: ConfigDict, workdir: Path, path: Path) -> None:
 
     What only an encoder needs are floats, of 16 bits.
     """
-    from configs.base import choose_coder
     from rec_jax.codec.calibrate import N_IMAGES, calibrate
     from rec_jax.codec.chain_codecs import chain_codec
     from rec_jax.codec.learned import configured_coder
@@ -123,18 +124,6 @@ def export(config: ConfigDict, workdir: Path, path: Path) -> None:
     print(f"{path}: {path.stat().st_size} bytes, model id {model_id:04x}; try {hint}")
 
 
-def check(config: ConfigDict) -> None:
-    """A config that cannot be is told before a run, not after it."""
-    from rec_jax.codec.learned import configured_coder
-    from rec_jax.core.plugins import import_named
-    from rec_jax.models import make_model
-    from rec_jax.train.checks import check_values
-
-    import_named(config)
-    configured_coder(config.coder)
-    check_values(config, make_model(config.model))
-
-
 def sweep(config: ConfigDict, workdir: Path, all_overrides: list[dict], share: Share = WHOLE) -> None:
     """Trains and evaluates config with each of the overrides in WORKDIR/NAME=VALUE,...; skips finished ones.
 
@@ -144,6 +133,7 @@ def sweep(config: ConfigDict, workdir: Path, all_overrides: list[dict], share: S
     share: the runs of this process; without it, any number of processes take what no other one has.
     """
     from rec_jax.evaluate.lossy_summary import AnySummary
+    from rec_jax.sweep.checked import checked_runs
     from rec_jax.sweep.report import write_report
     from rec_jax.sweep.runs import Run, Waiting, do_runs
     from rec_jax.train.checkpoint import link_checkpoints
@@ -151,7 +141,7 @@ def sweep(config: ConfigDict, workdir: Path, all_overrides: list[dict], share: S
 
     if jax.process_count() > 1:
         raise ConfigError("a sweep is shared without --coordinator: give all processes one command, or --shard=I/N")
-    runs = _checked_sweep(config, workdir, all_overrides)
+    runs = checked_runs(config, workdir, all_overrides)
 
     @functools.cache
     def train_shared() -> None:
@@ -178,65 +168,6 @@ def sweep(config: ConfigDict, workdir: Path, all_overrides: list[dict], share: S
         raise RecError(f"{len(failed)} runs of the sweep failed: {'; '.join(failed)}")
 
 
-def _checked_sweep(config: ConfigDict, workdir: Path, all_overrides: list[dict]) -> "list[Run]":
-    """All runs; ConfigError for the first that cannot be."""
-    from rec_jax.models import make_model
-    from rec_jax.models.base import ContinuousFlow, MarkovModel
-    from rec_jax.sweep.runs import Run
-    from rec_jax.train.saved_config import with_overrides
-
-    if not isinstance(all_overrides, list | tuple) or not all(isinstance(one, dict) for one in all_overrides):
-        raise ConfigError("sweep() must return a list of {'section.field': value}")
-    runs, checked = [], set()
-    for overrides in all_overrides:
-        name = ",".join(f"{name}={value}" for name, value in overrides.items()).replace("/", "_")
-        if not name or workdir / name in (run.folder for run in runs):
-            raise ConfigError(f"sweep() has {name or 'no override'!r} twice, or a run that changes nothing")
-        changed = with_overrides(config, overrides)
-        try:
-            check(changed)
-            if isinstance(make_model(changed.model), ContinuousFlow | MarkovModel):
-                raise ConfigError("a sweep compares files, and this model codes chains of images")
-            images = repr((changed.data, changed.evaluate.split, changed.evaluate.n_images, changed.model))
-            if images not in checked:
-                check_evaluation(changed)
-                checked.add(images)
-        except RecError as error:
-            raise type(error)(f"override {name}: {error}") from error
-        runs.append(Run(workdir / name, dict(overrides), changed))
-    return runs
-
-
-def _evaluators(config: ConfigDict) -> list:
-    """ELBO and pictures of the first config.train.evaluate_images test images, cut to the training images' size."""
-    from rec_jax.data import CenterCrops, make_source
-    from rec_jax.evaluate.curve import curve_evaluator
-    from rec_jax.evaluate.elbo import elbo_evaluator
-    from rec_jax.evaluate.pictures import picture_evaluator
-    from rec_jax.models import make_model
-    from rec_jax.models.base import LossyModel, QuantisedModel
-
-    if not (config.train.evaluate_images and config.train.evaluate_every):
-        return []
-    source = make_source(config.data, "test")
-    source = CenterCrops(source, config.data.patch) if config.data.patch else source
-    model = make_model(config.model)
-    images = [source[i] for i in range(min(config.train.evaluate_images, len(source)))]
-    for i, image in enumerate(images):
-        height, width, _ = image.shape
-        if image.shape != images[0].shape or height % model.stride or width % model.stride:
-            raise ConfigError(
-                f"{source.label(i)}, a test image, is {width}x{height}: all must have one size, of multiples of the "
-                f"model's stride {model.stride}; set data.patch, or train.evaluate_images=0"
-            )
-    if isinstance(model, LossyModel | QuantisedModel):
-        return [curve_evaluator(model, np.stack(images), config.seed)]
-    evaluators = [elbo_evaluator(model, np.stack(images), config.seed, config.evaluate.batch_size)]
-    if config.train.n_pictures:
-        evaluators.append(picture_evaluator(model, np.stack(images[: config.train.n_pictures]), config.seed))
-    return evaluators
-
-
 def _load_sweep() -> list[dict]:
     path = config_flags.get_config_filename(flags.FLAGS["config"]).partition(":")[0]
     if (sweep_of := runpy.run_path(path).get("sweep")) is None:
@@ -254,9 +185,16 @@ def _share() -> Share:
 
 def _parse(argv: list[str]) -> list[str]:
     try:
+        check_config_file(argv)
         return flags.FLAGS(argv)
-    except (flags.Error, AttributeError, KeyError, ValueError, TypeError, OSError) as error:
+    except Exception as error:  # whatever a config file does
         sys.exit(f"launch.py: {flag_error_line(error, argv)}")
+
+
+def _check_words() -> None:
+    for flag in (_WORKDIR, _OUTPUT, _MODEL, _COORDINATOR, _SHARD):
+        if flag.value == "":
+            raise ConfigError(f"--{flag.name}= is empty; name what it takes, or leave it out if it is not required")
 
 
 def main(argv: list[str]) -> None:
@@ -266,6 +204,7 @@ def main(argv: list[str]) -> None:
             raise ConfigError(f"unknown argument {argv[1]!r}; flags begin with --")
         logging.get_absl_handler().addFilter(is_warning_or_ours)
         raise_on_sigterm()
+        _check_words()
         if _MODE.value in ("train", "sweep"):
             keep_memory_of_programs()
         enable_compilation_cache()
@@ -273,8 +212,9 @@ def main(argv: list[str]) -> None:
         check_device()
         assert _WORKDIR.value is not None, "a required flag"
         config, workdir = _CONFIG.value, expand_home(_WORKDIR.value)
-        check(config)
-        output = expand_home(_OUTPUT.value or workdir / "model.safetensors")
+        check_complete(config, base())
+        check_config(config)
+        output = expand_home(workdir / "model.safetensors" if _OUTPUT.value is None else _OUTPUT.value)
         share = _share()
         {
             "train": lambda: train_alone(config, workdir),

@@ -6,6 +6,8 @@ Two levels deep, plain values, locked: a typo in an override is an error. Struct
 
 from ml_collections import ConfigDict
 
+from rec_jax.core.errors import ConfigError
+
 
 def base() -> ConfigDict:
     """The paper's CIFAR10 experiment."""
@@ -206,7 +208,7 @@ def with_argument(config: ConfigDict, argument: str) -> ConfigDict:
             case ["coder", kind]:
                 config = choose_coder(config, kind)
             case _:
-                raise ValueError(f"config argument {part!r} is unknown; have 'quick', 'coder=KIND', or none")
+                raise ConfigError(f"config argument {part!r} is unknown; have 'quick', 'coder=KIND', or none")
     return config
 
 
@@ -218,7 +220,7 @@ def choose_coder(config: ConfigDict, kind: str) -> ConfigDict:
         case "tree":
             coder = dict(kind=kind, n_candidates=16, n_beams=8192, sequence_length=4096)
         case _:
-            raise ValueError(f"config argument coder={kind!r} is unknown; have coder=beam_search, coder=tree")
+            raise ConfigError(f"config argument coder={kind!r} is unknown; have coder=beam_search, coder=tree")
     with config.unlocked():
         # Per layer, learned by --mode=export: (first_centre, first_decay, next_decay), and each channel's expected KL,
         # or that of each prior scale in a lossy model.

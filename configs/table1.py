@@ -7,6 +7,8 @@ python -m experiments.table1 --workdir=runs/table1_quick --quick     # embedded 
 
 from ml_collections import ConfigDict
 
+from rec_jax.core.errors import ConfigError
+
 
 def get_config(argument: str = "") -> ConfigDict:
     """The whole table; argument 'quick': a few embedded photographs in every column."""
@@ -41,7 +43,7 @@ def get_config(argument: str = "") -> ConfigDict:
         case "quick":
             _shrink(config)
         case _:
-            raise ValueError(f"config argument {argument!r} is unknown; have 'quick', or none")
+            raise ConfigError(f"config argument {argument!r} is unknown; have 'quick', or none")
     return config.lock()
 
 

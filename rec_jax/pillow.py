@@ -140,7 +140,7 @@ def _codec(pixels: np.ndarray, options: dict[str, Any]) -> FileCodec:
     model, preset, quality = options.get("model"), options.get("preset"), options.get("quality")
     if not isinstance(model, str | os.PathLike | None) or not isinstance(preset, str | None):
         raise OSError(f"model={model!r}, preset={preset!r}: a name or a path, and a name")
-    codec = load_codec(model or default_model(pixels), preset or "default")
+    codec = load_codec(default_model(pixels) if model is None else model, "default" if preset is None else preset)
     if not isinstance(codec, CurveCodec):
         return codec
     if quality is None:

@@ -19,12 +19,15 @@ from ml_collections import config_flags
 from PIL import Image
 
 import launch
+from configs.base import base
 from experiments.table1 import __main__ as table1
 from experiments.table1.columns import TITLES
 from experiments.table1.rows import make_rows
 from rec_jax import cli
 from rec_jax.codec.defaults import LOSSY_MODEL
 from rec_jax.codec.model_file import find_model_path, shipped_model_paths
+from rec_jax.evaluate.checks import check_config
+from rec_jax.train.checks import check_complete
 from tests.documented import DOCUMENTS, ROOT, commands, python_blocks, variants
 
 # Words of a program that are only read, and why they are no more than that
@@ -138,7 +141,8 @@ def parse_launch(words, tmp_path):
         if name.name != "config":
             values[name.name] = flags.FLAGS[name.name].__deepcopy__({})
     assert values(argv) == ["launch.py"], "words that are no flags"
-    launch.check(values.config)
+    check_complete(values.config, base())
+    check_config(values.config)
     return values
 
 

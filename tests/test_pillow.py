@@ -47,7 +47,12 @@ def test_options_of_save(tmp_path, monkeypatch):
     image.resize((33, 1)).save(tmp_path / "a.rec", preset="best")
     image.save(tmp_path / "a.rec", model="photos")
     assert opened == [("cifar10", "default"), ("photos", "best"), ("photos", "default")]
-    for options, words in (({"model": "absent"}, "no model 'absent'"), ({"preset": "bets"}, "'bets' is unknown")):
+    for options, words in (
+        ({"model": "absent"}, "no model 'absent'"),
+        ({"preset": "bets"}, "'bets' is unknown"),
+        ({"model": ""}, "no model ''"),
+        ({"preset": ""}, "'' is unknown"),
+    ):
         with pytest.raises(OSError, match=words):
             image.save(tmp_path / "b.rec", **options)
     assert not (tmp_path / "b.rec").exists()
@@ -150,9 +155,9 @@ def test_several_pictures_are_refused(tmp_path):
 
 def test_a_lossy_model_needs_a_quality(tmp_path):
     refused(r"photos-lossy is lossy; give save\(..., quality=0..100\)", model="photos-lossy")
-    for quality in (101, "high", True):
+    for quality in (101, "high", True, 50.0, np.float32(50)):
         refused("a whole number from 0 to 100", model="photos-lossy", quality=quality)
-    Image.fromarray(smooth_image(64, 64)).save(tmp_path / "a.rec", model="photos-lossy", quality=7)
+    Image.fromarray(smooth_image(64, 64)).save(tmp_path / "a.rec", model="photos-lossy", quality=np.uint8(7))
     header, payload = container.unpack((tmp_path / "a.rec").read_bytes())
     assert header.kind == container.LOSSY and payload[0] == 7
 

@@ -22,7 +22,8 @@ from ml_collections import ConfigDict, config_flags
 from experiments.table1.cells import ROOT
 from rec_jax.core.errors import ConfigError, RecError
 from rec_jax.core.files import write_bytes_atomic
-from rec_jax.core.messages import flag_error_line, one_line
+from rec_jax.core.flag_errors import flag_error_line
+from rec_jax.core.messages import one_line
 
 
 def main(argv: list[str] | None = None) -> int:

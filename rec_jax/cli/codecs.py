@@ -1,5 +1,7 @@
 """Which codec a command uses."""
 
+import argparse
+
 import numpy as np
 
 from rec_jax.codec import container, load_codec, model_file, open_package
@@ -7,6 +9,13 @@ from rec_jax.codec.base import FileCodec
 from rec_jax.core.errors import BitstreamMismatch, RecError, WrongModel
 from rec_jax.core.loading_jax import without_etils
 from rec_jax.core.messages import one_line
+
+
+def model_word(text: str) -> str:
+    """A word of the command line that names a model; an empty one, as of a variable that is not set, names none."""
+    if not text:
+        raise argparse.ArgumentTypeError("'' names no model; leave it out for the default one")
+    return text
 
 
 def open_codec(name_or_path: str, preset: str, lossy: bool = False) -> FileCodec:

@@ -7,6 +7,7 @@ from rec_jax.cli import compress, decompress, info, models
 from rec_jax.cli.bulk.run import INTERRUPTED
 from rec_jax.cli.failures import FAILURES, failure_line
 from rec_jax.core.console import complain, flush_or_drop
+from rec_jax.core.files import STANDARD
 from rec_jax.core.freed_memory import keep_freed_memory
 from rec_jax.core.interrupts import EXIT_CODE, NOTHING_WRITTEN, prompt_interrupts
 from rec_jax.version import __version__
@@ -22,7 +23,7 @@ def main(argv: list[str] | None = None) -> int:
     """
     line = NOTHING_WRITTEN
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = _parse(argv)
         arguments.is_process = argv is None
         if arguments.is_process:
             keep_freed_memory()
@@ -39,6 +40,17 @@ def main(argv: list[str] | None = None) -> int:
         return _PIPE_CLOSED
     except FAILURES as error:
         return _fail(failure_line(error))
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    """The words, wherever options stand among paths; argparse takes the paths of one place and leaves the others."""
+    parser = _parser()
+    arguments, left = parser.parse_known_args(argv)
+    if any(word.startswith("-") and word != STANDARD for word in left) or (left and not hasattr(arguments, "paths")):
+        parser.error(f"unrecognized arguments: {' '.join(left)}")
+    if left:
+        arguments.paths += left
+    return arguments
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -24,7 +24,7 @@ def add_parser(commands) -> None:
     command.add_argument("paths", nargs="+", metavar="IN", help=inputs)
     add_options(command, "1 for a model with latents, else the number of processors")
     by_size = f"default: {SMALL_MODEL} for a picture up to {SMALL}x{SMALL}, {LARGE_MODEL} for a larger one"
-    command.add_argument("--model", metavar="NAME|PATH", help=by_size)
+    command.add_argument("--model", type=codecs.model_word, metavar="NAME|PATH", help=by_size)
     lossy.add_options(command)
     command.add_argument("--preset", choices=list(PRESETS), default="default", help="effort of the coder")
     command.add_argument(

@@ -21,7 +21,9 @@ def add_parser(commands) -> None:
     command = commands.add_parser("decompress", help=".rec to PNG", usage=usage)
     command.add_argument("paths", nargs="+", metavar="IN", help="- for stdin; with -o also folders and patterns")
     add_options(command, "the number of processors, 1 with --device")
-    command.add_argument("--model", metavar="NAME|PATH", help="default: the shipped model of the file's id")
+    command.add_argument(
+        "--model", type=codecs.model_word, metavar="NAME|PATH", help="default: the shipped model of the file's id"
+    )
     command.add_argument(
         "--device",
         choices=_DEVICES,

@@ -7,13 +7,13 @@ from rec_jax.core.units import bits_to_bpd
 
 def sizes(header: container.Header, n_bytes: int) -> str:
     """Size of the picture, of its file, and the rate."""
-    kind = "grey" if header.grey else "colour"
+    kind = ("16-bit " if header.depth == 16 else "") + ("grey" if header.grey else "colour")
     rate_bpd = bits_to_bpd(8 * n_bytes, header.n_dims)
-    size = f"{header.width}x{header.height} {kind}"
+    size = f"{header.width}x{header.height} {kind}, {n_bytes} bytes for {header.n_dims * header.depth // 8} raw"
     if header.kind == container.LOSSY:
         rate_bpp = 8 * n_bytes / (header.height * header.width)
-        return f"{size}, {n_bytes} bytes for {header.n_dims} raw, {rate_bpp:.3f} bits/pixel"
-    return f"{size}, {n_bytes} bytes for {header.n_dims} raw, {rate_bpd:.3f} bits/dim"
+        return f"{size}, {rate_bpp:.3f} bits/pixel"
+    return f"{size}, {rate_bpd:.3f} bits/dim"
 
 
 def method(header: container.Header) -> str:

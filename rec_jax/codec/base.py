@@ -32,6 +32,11 @@ class Encoded(NamedTuple):
     kl_bits: float  # KL(q || p) of the targets that were coded
 
 
+def embedded_file(blob: bytes) -> Encoded:
+    """What is to be said of a file without a model: that it is whole in its bytes."""
+    return Encoded(blob, container.EMBEDDED, *6 * (0,))
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class FileCodec(abc.ABC):
     """Pictures to `.rec` files and back, under a package; a codec adds what is abstract here.
@@ -135,4 +140,4 @@ class FileCodec(abc.ABC):
             embedded = pack_embedded(image, quick)
         if encoded is not None and len(encoded.blob) <= len(embedded):
             return encoded
-        return Encoded(embedded, container.EMBEDDED, *6 * (0,))
+        return embedded_file(embedded)

@@ -27,7 +27,7 @@ class CurveCodec(FileCodec):
     exact = False
 
     def __post_init__(self):
-        check_quality(self.quality)
+        object.__setattr__(self, "quality", checked_quality(self.quality))
 
     @property
     @abc.abstractmethod
@@ -59,10 +59,11 @@ class CurveCodec(FileCodec):
         return float_params(at_quality(self.package.stored, quality))
 
 
-def check_quality(quality: int) -> None:
-    """ConfigError for what is no quality."""
-    if type(quality) is not int or not 0 <= quality <= MAX_QUALITY:
+def checked_quality(quality: int | np.integer) -> int:
+    """A quality as Python's integer; ConfigError for what is none, True and 50.0 too."""
+    if isinstance(quality, bool) or not isinstance(quality, int | np.integer) or not 0 <= quality <= MAX_QUALITY:
         raise ConfigError(f"quality={quality!r}: a whole number from 0 to {MAX_QUALITY}")
+    return int(quality)
 
 
 def check_8_bits(images: Sequence[np.ndarray]) -> None:

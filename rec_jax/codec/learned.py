@@ -1,7 +1,6 @@
 """What both sides of a coder know of a model besides its parameters: integers, learned at export (calibrate.py)."""
 
-import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from rec_jax.codec.expected_kl import Table, check_table
@@ -34,13 +33,23 @@ def configured_coder(section: Mapping[str, Any]) -> tuple[LayerCoder, Learned]:
     """
     coder = make_layer_coder({name: value for name, value in section.items() if name not in _FIELDS})
     rows = section.get("layer_step_counts", ())
-    if any(len(row) != 3 or not all(type(n) is int and abs(n) < 1 << 20 for n in row) for row in rows):
+    if not _are_rows(rows, lambda n: abs(n) < 1 << 20, length=3):
         raise ConfigError(f"coder.layer_step_counts={str(rows)[:60]}: three integers below 2^20 a layer, from export")
-    shares = tuple(map(tuple, section.get("layer_weights", ())))
-    for share in itertools.chain(*shares):
-        if not (type(share) is int and 1 <= share <= MAX_WEIGHT):
-            raise ConfigError(f"coder.layer_weights has {share!r}: integers of 1 to {MAX_WEIGHT}, from --mode=export")
-    by_scale = tuple(section.get("layer_weights_by_scale", ()))
+    shares = section.get("layer_weights", ())
+    if not _are_rows(shares, lambda n: 1 <= n <= MAX_WEIGHT):
+        raise ConfigError(f"coder.layer_weights={str(shares)[:60]}: integers of 1 to {MAX_WEIGHT} a layer, from export")
+    tables = section.get("layer_weights_by_scale", ())
+    by_scale = tables if isinstance(tables, tuple | list) else (tables,)  # which check_table refuses
     for table in by_scale:
         check_table(table)
-    return coder, Learned(tuple(StepCountModel(*row) for row in rows), shares, by_scale)
+    return coder, Learned(tuple(StepCountModel(*row) for row in rows), tuple(map(tuple, shares)), tuple(by_scale))
+
+
+def _are_rows(rows: Any, allows: Callable[[int], bool], length: int | None = None) -> bool:
+    """Whether it is a sequence of sequences, all of that length, of integers that are allowed."""
+    return isinstance(rows, tuple | list) and all(
+        isinstance(row, tuple | list)
+        and length in (None, len(row))
+        and all(type(number) is int and allows(number) for number in row)
+        for row in rows
+    )

@@ -12,12 +12,15 @@ from collections.abc import Callable
 import numpy as np
 
 from rec_jax.codec import container
-from rec_jax.codec.base import Encoded
-from rec_jax.codec.curve import CurveCodec, check_quality, read_quality
+from rec_jax.codec.base import Encoded, embedded_file
+from rec_jax.codec.curve import CurveCodec, checked_quality, read_quality
+from rec_jax.codec.embedded import pack_embedded, quick_embedded
 from rec_jax.core.errors import ConfigError
 from rec_jax.core.progress import Progress
 from rec_jax.core.psnr import psnr_db
 from rec_jax.models.knots import MAX_QUALITY, quality_of
+
+_SMALLEST_GAINS = 1.25  # how much larger than the smallest embedded file a quick one may be
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Aim:
 
     def __post_init__(self):
         if self.quality is not None:
-            check_quality(self.quality)
+            checked_quality(self.quality)
         if self.multiplier is not None and not 0 < self.multiplier < math.inf:
             raise ConfigError(f"lambda={self.multiplier!r}: must be a number above 0")
         if self.max_bytes is not None and self.max_bytes < 1:
@@ -78,10 +81,12 @@ class Aim:
 
 
 def encode_within(codec: CurveCodec, image: np.ndarray, max_bytes: int, progress: Progress | None = None) -> Encoded:
-    """The file of the highest quality found that has at most max_bytes.
+    """The file of the highest quality found that has at most max_bytes: exact pixels, where a classical format fits.
 
     Raises ConfigError where even quality 0 takes more.
     """
+    if exact := _exact_within(image, max_bytes):
+        return exact
     estimate_bits = functools.cache(lambda quality: codec.at(quality).estimate(image)[0])
     excess, quality = 1.0, MAX_QUALITY + 1  # of a file over its estimate
     while True:
@@ -96,6 +101,15 @@ def encode_within(codec: CurveCodec, image: np.ndarray, max_bytes: int, progress
                 f"this picture has no file of {max_bytes} bytes with this model: quality 0 takes {n_bytes}; allow more"
             )
         excess = 8 * n_bytes / estimate_bits(quality)
+
+
+def _exact_within(image: np.ndarray, max_bytes: int) -> Encoded | None:
+    """The picture in a classical format; None where that does not fit."""
+    quick = quick_embedded(image)
+    if len(quick[1]) > _SMALLEST_GAINS * max_bytes:
+        return None
+    found = embedded_file(pack_embedded(image, quick))
+    return found if len(found.blob) <= max_bytes else None
 
 
 def encode_reaching(codec: CurveCodec, image: np.ndarray, least_db: float, progress: Progress | None = None) -> Encoded:

@@ -5,7 +5,6 @@ without their chatter.
 import logging
 import re
 import unicodedata
-from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -37,21 +36,6 @@ def _spelled(character: str) -> str:
     if 0xDC80 <= code <= 0xDCFF:  # how Python keeps a byte of a name
         code -= 0xDC00
     return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
-
-
-def flag_error_line(error: BaseException, arguments: Sequence[str]) -> str:
-    """What is wrong with a command line that absl and ml_collections could not parse.
-
-    A KeyError or AttributeError is an override --config.a.b=... where there is no a.b; arguments, the command line,
-    tell which.
-    """
-    if not isinstance(error, KeyError | AttributeError):
-        return one_line(error)
-    field = re.search(r"'(\w+)", str(error))
-    name = field[1] if field else str(error)
-    close = re.search(r'Did you mean "(\w+)"', str(error))
-    given = next((word for word in arguments if word.startswith("--config.") and name in word), f"--config...{name}")
-    return f"{given}: the config has no field {name!r}" + (f"; did you mean {close[1]!r}?" if close else "")
 
 
 def is_warning_or_ours(record: logging.LogRecord) -> bool:

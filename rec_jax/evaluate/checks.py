@@ -1,13 +1,23 @@
-"""Images that cannot be evaluated are told before any is coded, or anything is trained for them."""
+"""Configs that cannot be, and images that cannot be evaluated, are told before anything is trained or coded."""
 
 from typing import Any
 
+from rec_jax.codec.learned import configured_coder
 from rec_jax.codec.package import open_package
 from rec_jax.codec.tiles import tile_side
 from rec_jax.core.errors import ConfigError
+from rec_jax.core.plugins import import_named
 from rec_jax.data import make_source
 from rec_jax.models import make_model
 from rec_jax.models.base import CurveModel, MarkovModel
+from rec_jax.train.checks import check_values
+
+
+def check_config(config: Any) -> None:
+    """ConfigError for the first value of a whole config that no run can use; its plugins are imported."""
+    import_named(config)
+    configured_coder(config.coder)
+    check_values(config, make_model(config.model))
 
 
 def check_evaluation(config: Any, model_name: str | None = None) -> None:

@@ -1,5 +1,6 @@
 """Floor 2: latent-variable models behind one interface (`base.LatentModel`). Importing this imports no jax."""
 
+import re
 from typing import Any
 
 from rec_jax.core.errors import ConfigError
@@ -25,7 +26,19 @@ def make_model(config: Any) -> AnyModel:
     Raises:
       ConfigError: naming the field, what it was and what it may be.
     """
-    match config["kind"]:
+    try:
+        kind = config["kind"]
+        return make_plugin(kind, config) if is_plugin(kind) else _make(kind, config)
+    except KeyError as error:  # of a kind of ours; another's constructor raises no KeyError of the config's
+        field = "".join(re.findall(r"\w+", str(error))[:1])
+        kind = config.get("kind", "none")
+        raise ConfigError(
+            f"model.{field} is missing, which model.kind={kind!r} needs; take a config of that kind"
+        ) from None
+
+
+def _make(kind: str, config: Any) -> AnyModel:
+    match kind:
         case "resnet_vae":
             return make_resnet_vae(config)
         case "phases":
@@ -42,7 +55,5 @@ def make_model(config: Any) -> AnyModel:
             return make_flow_pp(config)
         case "bit_swap":
             return make_bit_swap(config)
-        case kind if is_plugin(kind):
-            return make_plugin(kind, config)
         case other:
             raise ConfigError(f"model.kind={other!r} is unknown; have {', '.join(_KINDS)}, 'package.module:Class'")

@@ -37,12 +37,15 @@ def _one_of(*names: Any) -> _Rule:
     return _Rule(lambda value: value in names, f"one of {', '.join(map(str, names))}")
 
 
+_MOST_STEPS = 2**31 - 2  # what a program on 32-bit integers counts
 _POSITIVE = _number(lambda value: 0 < value < math.inf, "a finite number above 0")
 _ANY_POSITIVE = _number(lambda value: value > 0, "above 0; inf clips nothing")
 _NOT_NEGATIVE = _number(lambda value: 0 <= value < math.inf, "a finite number of at least 0")
 _STEPS = _Rule(
-    lambda value: isinstance(value, tuple | list) and all(_is_whole(step) and step >= 0 for step in value),
-    "a tuple of steps of at least 0",
+    lambda value: (
+        isinstance(value, tuple | list) and all(_is_whole(step) and 0 <= step <= _MOST_STEPS for step in value)
+    ),
+    f"a tuple of steps of at least 0 and at most {_MOST_STEPS}",
 )
 _QUALITIES = _Rule(
     lambda value: (
@@ -64,14 +67,14 @@ _RULES = {
     "train.adam_b2": _number(lambda value: 0 <= value < 1, "at least 0 and below 1"),
     "train.learning_rate": _POSITIVE,
     "train.schedule": _one_of("piecewise", "cosine"),
-    "train.warmup_steps": _whole(0),
+    "train.warmup_steps": _whole(0, _MOST_STEPS),
     "train.decay_steps": _STEPS,
     "train.decay_factor": _POSITIVE,
-    "train.cosine_steps": _whole(1),
-    "train.n_steps": _whole(1, 2**31 - 2),
+    "train.cosine_steps": _whole(1, _MOST_STEPS),
+    "train.n_steps": _whole(1, _MOST_STEPS),
     "train.batch_size": _whole(1),
     "train.free_nats": _NOT_NEGATIVE,
-    "train.kl_warmup_steps": _whole(0),
+    "train.kl_warmup_steps": _whole(0, _MOST_STEPS),
     "train.most_dim_nats": _ANY_POSITIVE,
     "train.beyond_weight": _NOT_NEGATIVE,
     "train.ema_decay": _number(lambda value: 0 <= value < 1, "at least 0 and below 1"),
@@ -92,6 +95,23 @@ _RULES = {
     "evaluate.batch_size": _whole(1),
     "evaluate.qualities": _QUALITIES,
 }
+
+
+_WAY = "begin with base() of configs/base.py and change what differs"
+
+
+def check_complete(config: ConfigDict, base: ConfigDict) -> None:
+    """Refuses a config that lacks what `base` has, but for fields that depend on a kind, of a model or a coder.
+
+    Raises:
+      ConfigError: naming the first one.
+    """
+    for name, section in base.items():
+        if name not in config or isinstance(section, ConfigDict) != isinstance(config[name], ConfigDict):
+            raise ConfigError(f"the config has no {name}; {_WAY}")
+        for field in section if name in ("data", "train", "evaluate") else ():
+            if field not in config[name]:
+                raise ConfigError(f"the config has no {name}.{field}; {_WAY}")
 
 
 def check_values(config: ConfigDict, model: AnyModel) -> None:

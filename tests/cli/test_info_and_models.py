@@ -1,5 +1,6 @@
 """`rec-jax info` and `rec-jax models`."""
 
+import numpy as np
 import pytest
 
 from rec_jax import cli
@@ -23,6 +24,13 @@ def test_info(folder, capsys):
         f"pixels {crc}\n",
     ):
         assert words in out
+
+
+def test_raw_bytes_of_deep_pictures_are_two_a_value():
+    image = np.zeros((8, 6, 3), np.uint16)
+    header = container.image_header(image, container.EMBEDDED)
+    words = f"100 bytes for {image.nbytes} raw, {800 / image.size:.3f} bits/dim"
+    assert describe.sizes(header, 100) == f"6x8 16-bit colour, {words}"
 
 
 @pytest.mark.parametrize(

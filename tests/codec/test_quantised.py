@@ -109,6 +109,15 @@ def test_estimates_and_aims(codec):
     assert len(Aim(max_bytes=most).encode(codec, IMAGE).blob) <= most
 
 
+def test_the_best_that_fits_is_exact_where_a_classical_format_does():
+    """Of a flat picture: its lossy file is small, and an exact one has no more to lose."""
+    codec, image = tiny_quantised(), np.full((64, 64, 3), 77, np.uint8)
+    found = Aim(max_bytes=1000).encode(codec, image)
+    assert found.kind == container.EMBEDDED and np.array_equal(codec.decompress(found.blob), image)
+    with pytest.raises(ConfigError, match="allow more"):
+        Aim(max_bytes=len(found.blob) - 1).encode(codec, image)
+
+
 def test_neither_direction_needs_jax(tmp_path):
     np.save(tmp_path / "image.npy", IMAGE)
     written = f"(blob := codec.compress(np.load({str(tmp_path / 'image.npy')!r}))).hex()"

@@ -22,7 +22,7 @@ from rec_jax.codec.training_start import params_of_model
 from rec_jax.core.config_values import with_tuples
 from rec_jax.core.errors import ConfigError, MissingFile, RecError
 from rec_jax.core.locks import InUse, locked
-from rec_jax.core.messages import flag_error_line, one_line
+from rec_jax.core.messages import one_line
 from rec_jax.models.exact_params import trainable_params
 from rec_jax.train.checkpoint import restore_params
 from rec_jax.train.saved_config import with_overrides
@@ -287,5 +287,12 @@ def test_quoted_tracebacks_shrink_to_what_was_meant():
     quoted = "flag: Traceback (most recent call last):\n  File x\n    raise ValueError(...)\nValueError: have 'quick'\n"
     assert one_line(ValueError(quoted)) == "have 'quick'"
     assert one_line(ValueError("one\n  two")) == "one two"
-    assert flag_error_line(KeyError("'xyz'"), ["--config.xyz=1"]) == "--config.xyz=1: the config has no field 'xyz'"
-    assert flag_error_line(ValueError(quoted), []) == "have 'quick'"
+
+
+def test_an_empty_word_means_no_default(tmp_path):
+    for flag in ("--workdir=", "--model=", "--output=", "--coordinator=", "--shard="):
+        done = quickstart(tmp_path, flag)
+        assert done.returncode == 1 and done.stderr == (
+            f"launch.py: {flag} is empty; name what it takes, or leave it out if it is not required\n"
+        )
+    assert not list(tmp_path.iterdir())
