@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from absl import logging
 
-from experiments.cases import Row, rows_of, run_cases
+from experiments.cases import Row, exit_code, rows_of, run_cases
+from experiments.program import GOES_ON, at_least, ends_in_a_line
 from experiments.round_trip import read_images
 from experiments.table1 import bits_back
 from experiments.table1.coder_losses import bits_back_means
@@ -22,9 +23,7 @@ from experiments.table1.learned import weights_digest
 from rec_jax.codec import open_package
 from rec_jax.codec.bits_back import BIN_BITS, POSTERIOR_BITS, BitsBackCodec
 from rec_jax.core.compilation import enable_compilation_cache
-from rec_jax.core.errors import RecError
 from rec_jax.core.estimates import Estimate, ratio
-from rec_jax.core.messages import one_line
 from rec_jax.core.rows import arrays_digest, files_digest, program_key
 
 
@@ -71,26 +70,21 @@ class Chain(NamedTuple):
         )
 
 
+@ends_in_a_line("bits_back", GOES_ON)
 def main(argv: list[str] | None = None) -> int:
     """Measures what is not there yet and prints the rates in bits per dimension; exit code 1 for an error."""
     arguments = _parse(argv)
     logging.set_verbosity(logging.INFO)
     enable_compilation_cache()
-    try:
-        images = np.stack(read_images(arguments.source, arguments.data_dir, arguments.n))
-        codec = BitsBackCodec(open_package(arguments.model), arguments.bin_bits, arguments.posterior_bits)
-        title = f"{arguments.model}, the first {len(images)} of {arguments.source}"
-        cases = [Chain(codec, weights_digest(arguments.model), images, title)]
-        (before,) = rows_of(cases, arguments.out)
-        failures = run_cases(cases, arguments.out)
-    except (RecError, OSError) as error:
-        failures = {"": one_line(error)}
-    else:
-        if before:
-            print(cases[0].line(before))
-    for reason in failures.values():
-        print(f"bits_back: {reason}", file=sys.stderr)
-    return int(bool(failures))
+    images = np.stack(read_images(arguments.source, arguments.data_dir, arguments.n))
+    codec = BitsBackCodec(open_package(arguments.model), arguments.bin_bits, arguments.posterior_bits)
+    title = f"{arguments.model}, the first {len(images)} of {arguments.source}"
+    cases = [Chain(codec, weights_digest(arguments.model), images, title)]
+    (before,) = rows_of(cases, arguments.out)
+    failures = run_cases(cases, arguments.out)
+    if before:
+        print(cases[0].line(before))
+    return exit_code("bits_back", failures)
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
@@ -98,7 +92,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--model", default="cifar10-rvae", help="name of a shipped model, or path")
     parser.add_argument("--source", choices=("cifar10", "kodak_crops"), default="cifar10")
     parser.add_argument("--data_dir", default="", help="TFDS root, or a folder of PNGs for kodak_crops")
-    parser.add_argument("--n", type=int, help="how many images; default: all")
+    parser.add_argument("--n", type=at_least(1), help="how many images; default: all")
     parser.add_argument("--bin_bits", type=int, default=BIN_BITS)
     parser.add_argument("--posterior_bits", type=int, default=POSTERIOR_BITS)
     parser.add_argument("--out", type=Path, default=Path("runs/bits_back.jsonl"), help="one row per chain, kept")

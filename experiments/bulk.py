@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 
 import rec_jax
+from experiments.program import at_least, ends_in_a_line
 from rec_jax.codec.image_io import read_image, write_png
-from rec_jax.core.errors import RecError
 from rec_jax.core.estimates import mean
 from rec_jax.data import make_source
 
@@ -31,25 +31,22 @@ _WARM_CALLS = 300
 _START_S = 1.5  # about what a command takes to write its first file
 
 
+@ends_in_a_line("bulk")
 def main(argv: list[str] | None = None) -> int:
     """Runs what has a number above 0; exit code 1 if a file is not what it should be."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data_dir", required=True, help="TFDS folder with cifar10")
-    parser.add_argument("--n", type=int, default=1000, help="pictures")
-    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--n", type=at_least(1), default=1000, help="pictures")
+    parser.add_argument("--kills", type=at_least(0), default=10)
     parser.add_argument("--memory_s", type=float, default=180.0)
-    parser.add_argument("--jobs", type=int, default=0, help="0: the command's default")
+    parser.add_argument("--jobs", type=at_least(0), default=0, help="0: the command's default")
     arguments = parser.parse_args(argv)
     jobs = ["--jobs", str(arguments.jobs)] if arguments.jobs else []
-    try:
-        source = make_source(dict(kind="tfds", name="cifar10", data_dir=arguments.data_dir), "test")
-        with tempfile.TemporaryDirectory() as folder:
-            images = write_pictures(source, arguments.n, Path(folder) / "in")
-            good, whole_s = measure_speed(images, Path(folder), jobs)
-            good = measure_kills(images, Path(folder), jobs, arguments.kills, whole_s) and good
-    except (RecError, OSError) as error:
-        print(f"bulk: {error}", file=sys.stderr)
-        return 1
+    source = make_source(dict(kind="tfds", name="cifar10", data_dir=arguments.data_dir), "test")
+    with tempfile.TemporaryDirectory() as folder:
+        images = write_pictures(source, arguments.n, Path(folder) / "in")
+        good, whole_s = measure_speed(images, Path(folder), jobs)
+        good = measure_kills(images, Path(folder), jobs, arguments.kills, whole_s) and good
     if arguments.memory_s:
         measure_memory(arguments.memory_s)
     return int(not good)

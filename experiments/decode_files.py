@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 import rec_jax
+from experiments.program import ends_in_a_line
 from rec_jax.codec.image_io import read_image, write_png
 from rec_jax.codec.model_file import find_model_path
 from rec_jax.core.errors import RecError
@@ -54,6 +55,7 @@ def is_exact(folder: Path, name: str, pixels: np.ndarray) -> bool:
     return path.is_file() and np.array_equal(read_image(path), pixels)
 
 
+@ends_in_a_line("decode_files")
 def main(argv: list[str] | None = None) -> int:
     """Decodes files of a folder; one JSON line per file on stdout. Exit code 1 if one of them failed."""
     parser = argparse.ArgumentParser(description="Decode FOLDER/*.rec to FOLDER/decoded/*.png.")
@@ -85,7 +87,4 @@ def forbid_jax() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (RecError, OSError) as error:
-        sys.exit(f"decode_files: {error}")
+    sys.exit(main())

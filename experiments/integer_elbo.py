@@ -18,6 +18,7 @@ import jax
 import numpy as np
 
 from experiments.portability_images import cifar10
+from experiments.program import at_least, check_folders, ends_in_a_line
 from rec_jax.codec import open_package, shipped_models
 from rec_jax.codec.encoder import infer
 from rec_jax.codec.package import Package
@@ -98,13 +99,15 @@ def _has_layers(name: str) -> bool:
         return False
 
 
+@ends_in_a_line("integer_elbo")
 def main(argv: Sequence[str] | None = None) -> int:
     """Prints a line per model; exit code 1 if one loses more than 0.002 bits/dim."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data_dir", required=True, help="TFDS folder with CIFAR10")
-    parser.add_argument("--n", type=int, default=1000)
+    parser.add_argument("--n", type=at_least(1), default=1000)
     parser.add_argument("--model", action="append", help="by default every shipped lossless one but flows and chains")
     arguments = parser.parse_args(argv)
+    check_folders(arguments.data_dir)
     images = np.stack([image for *_, image in cifar10(arguments.data_dir, arguments.n)])
     worst = 0.0
     for name in arguments.model or [name for name in shipped_models() if _has_layers(name)]:

@@ -20,13 +20,13 @@ import numpy as np
 import optax
 from ml_collections import ConfigDict
 
+from experiments.program import ends_in_a_line
 from experiments.progress import stage
 from experiments.table1.markdown import plain_table
-from rec_jax.core.errors import ConfigError, MissingFile, RecError
+from rec_jax.core.errors import ConfigError, MissingFile
 from rec_jax.core.estimates import Estimate
 from rec_jax.core.files import make_folder, open_atomic, write_bytes_atomic
 from rec_jax.core.json_rows import read_rows
-from rec_jax.core.messages import one_line
 from rec_jax.models import make_model
 from rec_jax.models.base import StartingModel
 from rec_jax.models.float_net import FloatNet
@@ -43,24 +43,21 @@ _BATCH = 4  # of the counted step; what is not linear in it is small
 _BOUND = "test/elbo_bpd"
 
 
+@ends_in_a_line("learning_curves")
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m experiments.learning_curves", description=__doc__.splitlines()[0])
     parser.add_argument("workdirs", nargs="+", metavar="WORKDIR", help="of a run of launch.py --mode=train")
     parser.add_argument("--out", required=True, help="folder for the picture and its numbers")
     args = parser.parse_args(argv)
-    try:
-        curves = []
-        for workdir in args.workdirs:
-            with stage(f"{workdir}: counting the operations of a step"):
-                curves.append(curve_of(Path(workdir)))
-        folder = Path(args.out)
-        make_folder(folder)
-        write_bytes_atomic(folder / "learning_curves.json", (json.dumps(curves, indent=1) + "\n").encode())
-        draw(curves, folder / "learning_curves.png")
-    except (RecError, OSError) as error:
-        print(f"learning_curves: {one_line(error)}", file=sys.stderr)
-        return 1
+    curves = []
+    for workdir in args.workdirs:
+        with stage(f"{workdir}: counting the operations of a step"):
+            curves.append(curve_of(Path(workdir)))
+    folder = Path(args.out)
+    make_folder(folder)
+    write_bytes_atomic(folder / "learning_curves.json", (json.dumps(curves, indent=1) + "\n").encode())
+    draw(curves, folder / "learning_curves.png")
     print(plain_table(table_lines(curves)))
     print(f"written: {folder / 'learning_curves.png'}, learning_curves.json")
     return 0

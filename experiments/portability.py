@@ -23,6 +23,8 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.numpy_features import optional_features
+from experiments.program import at_least, check_folders, ends_in_a_line
+from rec_jax.codec.presets import PRESETS
 
 _ROOT = Path(__file__).parents[1]
 _EXPECTED = "expected.json"
@@ -153,13 +155,14 @@ def _images(arguments: argparse.Namespace) -> list[tuple[str, str, np.ndarray]]:
     ]
 
 
+@ends_in_a_line("portability")
 def main(argv: Sequence[str] | None = None) -> int:
     """Writes, decodes and prints the table; exit code 1 if any file failed anywhere."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data_dir", help="TFDS folder with CIFAR10")
     parser.add_argument("--kodak_dir", help="folder with Kodak's PNGs")
-    parser.add_argument("--n", type=int, default=200, help="images of CIFAR10 (default: 200)")
-    parser.add_argument("--preset", default="fast")
+    parser.add_argument("--n", type=at_least(1), default=200, help="images of CIFAR10 (default: 200)")
+    parser.add_argument("--preset", choices=PRESETS, default="fast")
     parser.add_argument("--python", action="append", default=[], help="another interpreter with the requirements")
     parser.add_argument("--quick", action="store_true", help="a few files, one place of each kind")
     parser.add_argument("--out", type=Path, default=Path("runs/portability"))
@@ -170,6 +173,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.child:
         print(json.dumps(decode_here(arguments.child, arguments.device, arguments.batch_size)))
         return 0
+    check_folders(arguments.data_dir, arguments.kodak_dir)
     write_files(arguments.out, _images(arguments), arguments.preset)
     rows, failed = [], False
     for place in places(arguments.python, arguments.quick):

@@ -18,9 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from experiments.decode_files import decode_in_new_process, is_exact
+from experiments.program import at_least, ends_in_a_line
 from rec_jax.codec import open_package
 from rec_jax.codec.container import EMBEDDED
-from rec_jax.core.errors import ConfigError, RecError
+from rec_jax.core.errors import ConfigError
 from rec_jax.core.estimates import ratio
 from rec_jax.core.files import write_bytes_atomic
 from rec_jax.data import make_source
@@ -28,20 +29,17 @@ from rec_jax.data import make_source
 BATCH_SIZE = 16  # tiles of 32 or 64 that the codec's encoder searches together
 
 
+@ends_in_a_line("round_trip")
 def main(argv: list[str] | None = None) -> int:
     """Runs the round trip; exit code 1 if one file did not come back exactly."""
     arguments = _parse(argv)
-    try:
-        images = read_images(arguments.source, arguments.data_dir, arguments.n)
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        model = arguments.model or str(export(arguments.workdir, arguments.out / "model.safetensors"))
-        start_s = time.perf_counter()
-        write_files(images, model, arguments.preset, arguments.out, "none" if arguments.latent_only else "raw")
-        encode_s = time.perf_counter() - start_s
-        n_exact, decode_s = decode_and_compare(images, model, arguments.out)
-    except (RecError, OSError) as error:
-        print(f"round_trip: {error}", file=sys.stderr)
-        return 1
+    images = read_images(arguments.source, arguments.data_dir, arguments.n)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    model = arguments.model or str(export(arguments.workdir, arguments.out / "model.safetensors"))
+    start_s = time.perf_counter()
+    write_files(images, model, arguments.preset, arguments.out, "none" if arguments.latent_only else "raw")
+    encode_s = time.perf_counter() - start_s
+    n_exact, decode_s = decode_and_compare(images, model, arguments.out)
     bits = [8 * (arguments.out / f"{file_name(i)}.rec").stat().st_size for i in range(len(images))]
     rate_bpd = ratio(bits, [image.size for image in images])
     print(f"{n_exact} exact of {len(images)}; {rate_bpd.text(4)} bits/dim over all files, {arguments.out}/*.rec")
@@ -129,7 +127,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--latent_only", action="store_true", help="never stored pixels, even where they are smaller")
     parser.add_argument("--source", choices=("cifar10", "kodak_crops"), default="cifar10")
     parser.add_argument("--data_dir", default="", help="TFDS root, or a folder of PNGs for kodak_crops")
-    parser.add_argument("--n", type=int, help="how many images; default: all")
+    parser.add_argument("--n", type=at_least(1), help="how many images; default: all")
     parser.add_argument("--out", type=Path, default=Path("runs/round_trip"))
     return parser.parse_args(argv)
 

@@ -25,34 +25,31 @@ from experiments.bench.vmap import vmap_cases
 from experiments.cases import Case, exit_code, rows_of, run_cases, split_names
 from experiments.coders.cells import bench_cells
 from experiments.coders.report import DEFINITIONS, markdown_table
-from rec_jax.core.errors import RecError
+from experiments.program import GOES_ON, ends_in_a_line
+from rec_jax.codec.model_file import find_model_path
 from rec_jax.core.json_rows import read_rows
-from rec_jax.core.messages import one_line
 
 PARTS = ("coder", "vmap", "codec", "sizes", "network", "training", "command")
 
 
+@ends_in_a_line("bench", GOES_ON)
 def main(argv: list[str] | None = None) -> int:
     """Runs the chosen parts; exit code 1 if something could not be measured, the rest is measured all the same."""
     arguments = _parse(argv)
     path, failures = arguments.out / "rows.jsonl", {}
-    try:
-        if arguments.history:
-            print("\n".join(history_lines(read_rows(path))) or f"{path} has no rows yet; run make bench")
-            return 0
-        for part in arguments.only:
-            print(f"[{part}]", flush=True)
-            cases = part_cases(part, arguments.model, arguments.quick)
-            for case, row in zip(cases, rows_of(cases, path), strict=True):
-                if row and part != "coder" and not arguments.again:
-                    print(f"{case.title}, measured before: {case.line(row)}")
-            failures |= run_cases(cases, path, arguments.again)
-            if part == "coder":
-                rows = [row for row in rows_of(cases, path) if row]
-                print("\n".join([*markdown_table(rows), DEFINITIONS]))
-    except (RecError, OSError) as error:
-        print(f"bench: {one_line(error)}", file=sys.stderr)
-        return 1
+    if arguments.history:
+        print("\n".join(history_lines(read_rows(path))) or f"{path} has no rows yet; run make bench")
+        return 0
+    for part in arguments.only:
+        print(f"[{part}]", flush=True)
+        cases = part_cases(part, arguments.model, arguments.quick)
+        for case, row in zip(cases, rows_of(cases, path), strict=True):
+            if row and part != "coder" and not arguments.again:
+                print(f"{case.title}, measured before: {case.line(row)}")
+        failures |= run_cases(cases, path, arguments.again)
+        if part == "coder":
+            rows = [row for row in rows_of(cases, path) if row]
+            print("\n".join([*markdown_table(rows), DEFINITIONS]))
     print(f"written: {path}")
     return exit_code("bench", failures)
 
@@ -79,7 +76,9 @@ def part_cases(part: str, model: str, quick: bool) -> Sequence[Case]:
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Measure coders, codec, network and command on this machine.")
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.bench", description="Measure coders, codec, network and command on this machine."
+    )
     parser.add_argument("--only", default=",".join(PARTS), help="parts, joined by commas; default: %(default)s")
     parser.add_argument("--quick", action="store_true", help="smallest sizes, seconds in all: does it run?")
     parser.add_argument("--again", action="store_true", help="measure also what was measured before")
@@ -88,6 +87,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("runs/bench"))
     arguments = parser.parse_args(argv)
     arguments.only = split_names(parser, arguments.only, PARTS)
+    find_model_path(arguments.model)  # one that is not there is told now, not by every part that needs it
     return arguments
 
 

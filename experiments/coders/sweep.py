@@ -11,37 +11,32 @@ Appends one JSON row per cell to WORKDIR/rows.jsonl, then writes report.md and i
 
 import argparse
 import contextlib
-import sys
 from pathlib import Path
 
 from experiments.cases import exit_code, rows_of, run_cases, split_names
 from experiments.coders.cells import GROUPS, all_cells, quick_cells
 from experiments.coders.posteriors import posterior_targets
+from experiments.program import GOES_ON, at_least, ends_in_a_line
 from experiments.progress import stage
-from rec_jax.core.errors import RecError
 from rec_jax.core.locks import locked
-from rec_jax.core.messages import one_line
 
 
+@ends_in_a_line("sweep_coders", GOES_ON)
 def main(argv: list[str] | None = None) -> int:
     """Measures what is missing and draws what is there; exit code 1 if a cell could not be measured."""
     arguments = _parse(argv)
     path = arguments.workdir / "rows.jsonl"
-    try:
-        posteriors = posterior_targets(arguments.model, arguments.data_dir, arguments.n_images)
-        cells = (quick_cells if arguments.quick else all_cells)(posteriors)
-        wanted = [cell for cell in cells if cell.group in arguments.only]
-        with contextlib.nullcontext() if arguments.render else locked(arguments.workdir):
-            failures = {} if arguments.render else run_cases(wanted, path)
-            rows = rows_of(cells, path)
-            with stage(f"drawing {arguments.workdir / 'report.md'}"):
-                from experiments.coders.report import write_report
+    posteriors = posterior_targets(arguments.model, arguments.data_dir, arguments.n_images)
+    cells = (quick_cells if arguments.quick else all_cells)(posteriors)
+    wanted = [cell for cell in cells if cell.group in arguments.only]
+    with contextlib.nullcontext() if arguments.render else locked(arguments.workdir):
+        failures = {} if arguments.render else run_cases(wanted, path)
+        rows = rows_of(cells, path)
+        with stage(f"drawing {arguments.workdir / 'report.md'}"):
+            from experiments.coders.report import write_report
 
-                missing = [c for c, row in zip(cells, rows, strict=True) if row is None and c.group in arguments.only]
-                write_report(arguments.workdir, [row for row in rows if row], missing, _command(arguments))
-    except (RecError, OSError) as error:
-        print(f"sweep_coders: {one_line(error)}", file=sys.stderr)
-        return 1
+            missing = [c for c, row in zip(cells, rows, strict=True) if row is None and c.group in arguments.only]
+            write_report(arguments.workdir, [row for row in rows if row], missing, _command(arguments))
     return exit_code("sweep_coders", failures)
 
 
@@ -63,7 +58,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", default=",".join(GROUPS), help="groups of cells, joined by commas; default: all")
     parser.add_argument("--model", default="cifar10-rvae", help="name of a shipped model, or path")
     parser.add_argument("--data_dir", default="", help="TFDS folder with cifar10; default: the embedded photographs")
-    parser.add_argument("--n_images", type=int, help="test images of the real posteriors; default: 24, quick: 2")
+    parser.add_argument("--n_images", type=at_least(1), help="of the real posteriors; default: 24, quick: 2")
     arguments = parser.parse_args(argv)
     arguments.only = split_names(parser, arguments.only, GROUPS)
     if arguments.n_images is None:

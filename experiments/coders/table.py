@@ -8,17 +8,15 @@ between their markers in docs/CODERS.md; without it they are printed. Rows are k
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 from experiments.cases import Row, exit_code, rows_of, run_cases, split_names
 from experiments.coders.cells import few_table_cells, layer_table_cells
 from experiments.coders.report import DEFINITIONS, markdown_table, where_lines
 from experiments.coders.targets import GAUSSIANS
-from rec_jax.core.errors import RecError
+from experiments.program import GOES_ON, at_least, ends_in_a_line
 from rec_jax.core.files import write_bytes_atomic
 from rec_jax.core.locks import locked
-from rec_jax.core.messages import one_line
 
 MARKERS = {
     "few": ("<!-- coder_table -->", "<!-- /coder_table -->"),
@@ -38,25 +36,22 @@ _CAPTIONS = {
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "CODERS.md"
 
 
+@ends_in_a_line("coder_table", GOES_ON)
 def main(argv: list[str] | None = None) -> int:
     """Measures what is missing, and prints or writes; exit code 1 if a cell could not be measured."""
     arguments = _parse(argv)
     failures: dict[str, str] = {}
-    try:
-        with locked(arguments.workdir):
-            for name in arguments.only:
-                cells = few_table_cells(arguments.n_calls) if name == "few" else layer_table_cells(arguments.n_targets)
-                path = arguments.workdir / "rows.jsonl"
-                failures |= run_cases(cells, path)
-                text = table_text(name, [row for row in rows_of(cells, path) if row])
-                if arguments.write:
-                    page = between_markers(PAGE.read_text(encoding="utf-8"), name, text)
-                    write_bytes_atomic(PAGE, page.encode())
-                else:
-                    print(text)
-    except (RecError, OSError) as error:
-        print(f"coder_table: {one_line(error)}", file=sys.stderr)
-        return 1
+    with locked(arguments.workdir):
+        for name in arguments.only:
+            cells = few_table_cells(arguments.n_calls) if name == "few" else layer_table_cells(arguments.n_targets)
+            path = arguments.workdir / "rows.jsonl"
+            failures |= run_cases(cells, path)
+            text = table_text(name, [row for row in rows_of(cells, path) if row])
+            if arguments.write:
+                page = between_markers(PAGE.read_text(encoding="utf-8"), name, text)
+                write_bytes_atomic(PAGE, page.encode())
+            else:
+                print(text)
     return exit_code("coder_table", failures)
 
 
@@ -75,8 +70,8 @@ def between_markers(page: str, name: str, text: str) -> str:
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default=",".join(MARKERS), help="tables, joined by commas; default: %(default)s")
-    parser.add_argument("--n_calls", type=int, default=1000)
-    parser.add_argument("--n_targets", type=int, default=8)
+    parser.add_argument("--n_calls", type=at_least(2), default=1000)
+    parser.add_argument("--n_targets", type=at_least(2), default=8)
     parser.add_argument("--workdir", type=Path, default=Path("runs/coder_table"), help="where the rows are kept")
     parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args(argv)

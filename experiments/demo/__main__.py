@@ -17,10 +17,10 @@ import numpy as np
 
 from experiments.decode_files import decode_in_new_process, is_exact
 from experiments.demo.pictures import Picture, demo_patches, demo_photographs, png_bytes, webp_bytes
+from experiments.program import ends_in_a_line
 from experiments.progress import stage, table
 from rec_jax.codec.image_io import write_png
 from rec_jax.codec.tiles import SMALL
-from rec_jax.core.errors import RecError
 from rec_jax.core.files import write_bytes_atomic
 from rec_jax.core.units import bits_to_bpd
 
@@ -39,25 +39,24 @@ class Result(NamedTuple):
         return bits_to_bpd(8 * getattr(self, kind), self.picture.pixels.size)
 
 
+@ends_in_a_line("demo")
 def main(argv: list[str] | None = None) -> int:
     """Runs the demonstration; exit code 0 if every file decoded to the exact pixels."""
-    parser = argparse.ArgumentParser(description="Compress photographs, decode them in a new process, compare.")
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.demo", description="Compress photographs, decode them in a new process, compare."
+    )
     parser.add_argument("--model", help="name of a shipped model, or path; default: as rec-jax compress chooses")
     parser.add_argument("--out", type=Path, default=Path("runs/demo"))
     arguments = parser.parse_args(argv)
     start_s = time.perf_counter()
-    try:
-        groups = [demo_patches(), demo_photographs()]
-        write_files(groups, arguments.model, arguments.out)
-        results = decode_and_compare(groups, arguments.model, arguments.out)
-        print("\n" + results_table(results) + "\n")
-        with stage(f"drawing {arguments.out / 'demo.png'}"):
-            from experiments.demo.figure import draw
+    groups = [demo_patches(), demo_photographs()]
+    write_files(groups, arguments.model, arguments.out)
+    results = decode_and_compare(groups, arguments.model, arguments.out)
+    print("\n" + results_table(results) + "\n")
+    with stage(f"drawing {arguments.out / 'demo.png'}"):
+        from experiments.demo.figure import draw
 
-            draw(results, arguments.out, arguments.out / "demo.png")
-    except (RecError, OSError) as error:
-        print(f"demo: {error}", file=sys.stderr)
-        return 1
+        draw(results, arguments.out, arguments.out / "demo.png")
     return report(results, arguments.out, arguments.model, time.perf_counter() - start_s)
 
 

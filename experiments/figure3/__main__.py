@@ -15,22 +15,15 @@ import json
 import sys
 from pathlib import Path
 
-from rec_jax.core.errors import RecError
+from experiments.program import GOES_ON, ends_in_a_line
 from rec_jax.core.files import write_bytes_atomic
-from rec_jax.core.messages import one_line
 
 
+@ends_in_a_line("figure3", GOES_ON)
 def main(argv: list[str] | None = None) -> int:
     """Measures what is missing and draws; exit code 1 if something failed."""
     arguments = _parse(argv)
-    try:
-        return _run(arguments)
-    except (RecError, OSError) as error:
-        print(f"figure3: {one_line(error)}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("figure3: interrupted; the same command goes on where it was", file=sys.stderr)
-        return 1
+    return _run(arguments)
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -103,7 +96,9 @@ def _say(line: str) -> None:
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m experiments.figure3", description="Measure and draw the paper's Figure 3.", allow_abbrev=False
+        prog="python -m experiments.figure3",
+        description="Measure and draw the paper's Figure 3.",
+        allow_abbrev=False,
     )
     parser.add_argument("--workdir", type=Path, required=True, help="folder for rows, files and results")
     parser.add_argument("--kodak_dir", default="", help="folder of Kodak's PNGs; default: TFDS's kodak")

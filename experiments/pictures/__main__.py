@@ -18,14 +18,17 @@ from experiments.cases import Case, exit_code, rows_of, run_cases, split_names
 from experiments.pictures.compare import MOST_BEHIND, CompareCase
 from experiments.pictures.processes import process_cases
 from experiments.pictures.synthetic import SYNTHETIC
+from experiments.program import GOES_ON, at_least, check_files, ends_in_a_line
 
 PARTS = ("synthetic", "processes")
 _QUICK_PIXELS = ("1x1", "8x8", "32x32", "64x64")
 
 
+@ends_in_a_line("pictures", GOES_ON)
 def main(argv: list[str] | None = None) -> int:
     """Runs the parts; the exit code."""
     arguments = _parse(argv)
+    check_files(*arguments.pictures)
     path, failures = arguments.out / "rows.jsonl", {}
     for part in arguments.only:
         print(f"[{part}]", flush=True)
@@ -46,12 +49,14 @@ def _cases(part: str, arguments: argparse.Namespace) -> list[Case]:
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Pictures of every kind and size through rec-jax.")
-    parser.add_argument("pictures", nargs="*", metavar="PICTURE", help="files for the part processes")
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.pictures", description="Pictures of every kind and size through rec-jax."
+    )
+    parser.add_argument("pictures", nargs="*", metavar="PICTURE", help="for the part processes")
     parser.add_argument("--only", default=",".join(PARTS), help="parts, joined by commas; default: %(default)s")
     parser.add_argument("--quick", action="store_true", help="smallest pictures only: does it run?")
     parser.add_argument("--again", action="store_true", help="measure also what was measured before")
-    parser.add_argument("--n_calls", type=int, default=3, help="processes per picture, of which the best counts")
+    parser.add_argument("--n_calls", type=at_least(1), default=3, help="processes per picture; the best counts")
     parser.add_argument("--out", type=Path, default=Path("runs/pictures"))
     arguments = parser.parse_args(argv)
     arguments.only = split_names(parser, arguments.only, PARTS)

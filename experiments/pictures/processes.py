@@ -15,7 +15,7 @@ from experiments.cases import Row
 from experiments.pictures.synthetic import SYNTHETIC
 from rec_jax.codec.image_io import read_image, write_png
 from rec_jax.core.errors import BitstreamMismatch
-from rec_jax.core.rows import program_key
+from rec_jax.core.rows import arrays_digest, program_key
 from rec_jax.data.embedded import read_photograph
 
 PHOTOGRAPHS = ((32, 32), (512, 768), (1000, 1500), (1500, 2000), (3000, 4000))  # height, width
@@ -34,7 +34,8 @@ class ProcessCase(NamedTuple):
 
     def key(self) -> dict[str, Any]:
         """See cases.Case."""
-        return {"title": self.title, "n_calls": self.n_calls, **program_key(without=())}
+        picture = arrays_digest([read_image(self.path)]) if self.path else ""
+        return {"title": self.title, "picture": picture, "n_calls": self.n_calls, **program_key(without=())}
 
     def measure(self) -> Row:
         """The row: VERB_wall_s, VERB_cpu_s (user and system, all threads), VERB_memory_gb (peak); bytes.
@@ -83,7 +84,7 @@ def enlarged_photograph(height: int, width: int) -> np.ndarray:
 def process_cases(paths: list[str], n_calls: int, quick: bool) -> list[ProcessCase]:
     """Pictures given, and an embedded photograph enlarged to growing sizes; drawings."""
     sizes, drawings = (PHOTOGRAPHS[:1], ()) if quick else (PHOTOGRAPHS, DRAWINGS)
-    cases = [ProcessCase(Path(path).name, path, n_calls) for path in paths]
+    cases = [ProcessCase(path, path, n_calls) for path in paths]
     cases += [ProcessCase(f"photograph {w}x{h}", "", n_calls if h * w < 1 << 20 else 1) for h, w in sizes]
     return cases + [ProcessCase(name, "", 1) for name in drawings]
 

@@ -19,24 +19,18 @@ from pathlib import Path
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
+from experiments.program import GOES_ON, check_folders, ends_in_a_line
 from experiments.table1.cells import ROOT
-from rec_jax.core.errors import ConfigError, RecError
+from rec_jax.core.errors import ConfigError
 from rec_jax.core.files import write_bytes_atomic
 from rec_jax.core.flag_errors import flag_error_line
-from rec_jax.core.messages import one_line
 
 
+@ends_in_a_line("table1", GOES_ON)
 def main(argv: list[str] | None = None) -> int:
     """Measures what is missing and draws; exit code 1 if something failed."""
     arguments, words = _parse(sys.argv[1:] if argv is None else argv)
-    try:
-        return _run(arguments, words)
-    except (RecError, OSError) as error:
-        print(f"table1: {one_line(error)}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("table1: interrupted; the same command goes on where it was", file=sys.stderr)
-        return 1
+    return _run(arguments, words)
 
 
 def _run(arguments: argparse.Namespace, words: list[str]) -> int:
@@ -60,9 +54,7 @@ def _run(arguments: argparse.Namespace, words: list[str]) -> int:
         plan = read_plan(workdir)
         draw(plan, make_rows(plan.config), workdir, arguments.readme)
         return 0
-    for name in filter(None, (arguments.data_dir, arguments.kodak_dir)):
-        if not Path(name).is_dir():  # else all that it holds would be "not run"
-            raise ConfigError(f"{name}: no such folder; name the one that holds the data, or leave the flag out")
+    check_folders(arguments.data_dir, arguments.kodak_dir)  # else all that they hold would be "not run"
     enable_compilation_cache()
     config = _load_config(arguments.quick, words)
     columns, rows = list(make_columns(config, arguments.data_dir, arguments.kodak_dir)), make_rows(config)

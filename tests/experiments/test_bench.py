@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from unittest.mock import Mock
 
 import jax
 import numpy as np
@@ -117,10 +118,11 @@ def test_rows_have_both_yardsticks():
 
 def test_main_writes_rows_resumes_and_reports_what_failed(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(bench, "bench_cells", lambda quick: [poisson_cell()])
-    words = ["--quick", "--only=coder,codec", "--model=absent", f"--out={tmp_path}"]
+    monkeypatch.setattr(bench, "codec_case", lambda *words: Mock(title="codec", key=Mock(side_effect=MissingFile("x"))))
+    words = ["--quick", "--only=coder,codec", f"--out={tmp_path}"]
     assert bench.main(words) == 1
     out, err = capsys.readouterr()
-    assert "one_dim_3, poisson" in out and "bench: codec: no model 'absent'" in err
+    assert "one_dim_3, poisson" in out and "bench: codec: x" in err
     (row,) = read_rows(tmp_path / "rows.jsonl")
     assert row["jax"] == jax.__version__.split("+")[0] and row["git"]
 
