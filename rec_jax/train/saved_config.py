@@ -29,7 +29,7 @@ _FREE_FIELDS = (
     "train.keep_checkpoints",
 )
 # What a field means that workdirs older than it lack.
-_ABSENT = {"train.initial_model": "", "train.steps_per_call": 0, "train.beyond_weight": 1.0}
+_ABSENT = {"train.initial_model": "", "train.steps_per_call": 0, "train.beyond_weight": 1.0, "model.border": False}
 
 
 def write_config(workdir: str | Path, config: ConfigDict) -> None:

@@ -1,5 +1,5 @@
-"""kind="phases" or likelihood="phases": widths, spatial, n_pointwise, window and n_components (likelihoods/phases.py);
-as a likelihood n_features and n_levels too.
+"""kind="phases" or likelihood="phases": widths, spatial, n_pointwise, window, n_components and border
+(likelihoods/phases.py); as a likelihood n_features and n_levels too.
 """
 
 from typing import Any
@@ -28,7 +28,11 @@ def make_phases(config: Any, n_features: int = 0, n_levels: int = 0) -> Phases:
         raise ConfigError(f"model.window={window!r}: an odd number, 3 to {MAX_WINDOW}")
     if type(n_pointwise) is not int or not 0 <= n_pointwise <= MAX_LEVELS:
         raise ConfigError(f"model.n_pointwise={n_pointwise!r}: 0 to {MAX_LEVELS}")
-    return Phases(n_components(config), tuple(widths), tuple(spatial), n_pointwise, window, n_features, n_levels)
+    border = config.get("border", False)  # which older models' files do not say
+    if type(border) is not bool:
+        raise ConfigError(f"model.border={border!r}: True or False")
+    sizes = n_components(config), tuple(widths), tuple(spatial), n_pointwise, window, n_features, n_levels
+    return Phases(*sizes, border)
 
 
 def make_phases_of_latents(config: Any) -> Phases:

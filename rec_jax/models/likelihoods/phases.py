@@ -28,6 +28,7 @@ from rec_jax.models.likelihoods.phases_grid import (
     blocks,
     known_planes,
     level_of,
+    outside,
     parts,
     spans,
     whole_phase,
@@ -45,6 +46,7 @@ class Phases:
 
     widths: channels of each set.  spatial: inner channels of each set's 3x3 block.  window: odd.
     n_features: what the model puts out at every pixel; 0 without latents.  n_levels: 0 is down to one pixel.
+    border: whether networks are told which squares of a window lie outside the picture, where its border is repeated.
     """
 
     n_components: int = 4
@@ -54,6 +56,7 @@ class Phases:
     window: int = 5
     n_features: int = 0
     n_levels: int = 0
+    border: bool = False
 
     @property
     def n_outputs(self) -> int:
@@ -99,9 +102,12 @@ class Phases:
         x = net.concat([net.pixels(plane, depth) for plane in known_planes(pixels, phase, outer, net.xp)])
         base = net.output_conv(p["base"], around(x, outer, block, self.window // 2, net.xp), valid=True)
         y = around(x, outer, middle, self.window // 2, net.xp)
-        if self.n_features:
-            features = known_planes(outputs, phase._replace(kind=1), middle, net.xp)[0]
-            y = net.add_relu(net.conv(p["first"], y, valid=True), net.conv(p["features"], net.as_input(features)))
+        summands = self._summands(net, p, outputs, pixels, phase, middle)
+        if summands:
+            y = net.conv(p["first"], y, valid=True)
+            for summand in summands[:-1]:
+                y = net.add(y, summand)
+            y = net.add_relu(y, summands[-1])
         else:
             y = net.conv_relu(p["first"], y, valid=True)
         if "mix" in p:
@@ -111,6 +117,17 @@ class Phases:
         for i in range(self.n_pointwise):
             y = net.add_relu(y, net.conv(p[f"down{i}"], net.conv_relu(p[f"up{i}"], y)))
         return self._pixel_params(net, base, net.output_conv(p["last"], y))
+
+    def _summands(self, net, p, outputs, pixels, phase, where):
+        """What a first layer takes besides the window, on some squares."""
+        summands = []
+        if self.n_features:
+            features = known_planes(outputs, phase._replace(kind=1), where, net.xp)[0]
+            summands.append(net.conv(p["features"], net.as_input(features)))
+        if self.border:
+            beyond = net.from_reals(outside(pixels, phase, where, self.window // 2))
+            summands.append(net.conv(p["border"], beyond, valid=True))
+        return summands
 
     def _coarsest(self, net, p, outputs, phase, batch):
         shape = (batch, phase.height, phase.width, 3, self.n_components)

@@ -6,6 +6,8 @@ Level l holds the picture at every 2^l-th row and column; in each 2x2 square of 
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from rec_jax.models.likelihoods.base import Phase
 
 KINDS = ("00", "11", "01", "10")  # row and column in a square; a Phase's kind is an index into it
@@ -91,6 +93,15 @@ def around(x: Any, have: Spans, want: Spans, reach: int, xp: Any) -> Any:
         x = x[(slice(None),) * axis + (slice(max(0, before), len(old) - max(0, after)),)]
         pads.append((max(0, -before), max(0, -after)))
     return xp.pad(x, (*pads, (0, 0)), mode="edge") if any(map(any, pads)) else x
+
+
+def outside(pixels: Any, phase: Phase, where: Spans, reach: int) -> np.ndarray:
+    """1 for the squares in reach of `where` that the picture has not, 0 for the others: float32 [1, h, w, 1]."""
+    rows, columns = (
+        np.array([not 0 <= square < -(-size // phase.step) for square in range(some.start - reach, some.stop + reach)])
+        for size, some in zip(pixels.shape[1:3], where, strict=True)
+    )
+    return (rows[:, None] | columns).astype(np.float32)[None, ..., None]
 
 
 def _grown(plane: Any, height: int, width: int, xp: Any) -> Any:

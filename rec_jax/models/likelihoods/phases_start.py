@@ -62,6 +62,8 @@ def _network(phases, rng, level: int, kind: int, x, xp) -> dict[str, Any]:
     network = {"base": {"w": weights.reshape(*shape, 3), "b": offset}, "first": first}
     if phases.n_features:
         network["features"] = _conv(rng, 1, phases.n_features, width)
+    if phases.border:
+        network["border"] = _conv(rng, size, 1, width, 0.0)
     if inner:
         network["in"] = _conv(rng, 1, width, inner)
         network["mix"] = _conv(rng, 3, inner, inner)
