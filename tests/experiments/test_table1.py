@@ -298,6 +298,14 @@ def test_the_readme_is_written_between_its_markers(tmp_path):
     table = make_table(Plan("command", {"n_samples": 1}), make_rows(QUICK), tmp_path)
     path = tmp_path / "README.md"
     path.write_text(f"before\n{BEGIN}\noutdated\n{END}\nafter\n")
+    with pytest.raises(ConfigError, match="nothing of this table is measured"):
+        write_readme(path, table)
+    assert "outdated" in path.read_text()
+    measured = dict(
+        bpd={"single": 5.0}, bpd_error={"single": 0.1}, of_learned_images=None, n_images=2, crop=0, model=""
+    )
+    measured |= dict(n_images_wanted=2, stand_in="", data="x", made_by="", command="", rows="", git=[], device=[])
+    table["rows"][0]["cells"]["kodak"]["measured"] = [measured | dict(python=[], jax=[], date=["", ""])]
     write_readme(path, table)
     text = path.read_text()
     assert (

@@ -1,5 +1,6 @@
 """Phases hold every pixel once, look only back, and are the same whether cut into blocks or not, in any arithmetic."""
 
+import copy
 import itertools
 
 import jax
@@ -18,7 +19,7 @@ from rec_jax.models.float_net import FloatNet
 from rec_jax.models.likelihoods import phases_grid as module
 from rec_jax.models.likelihoods.base import scale_pixels
 
-SECTION = dict(kind="phases", widths=(6, 4), spatial=(3, 0), n_pointwise=1, window=5, n_components=2)
+SECTION = dict(kind="phases", widths=(6, 4), spatial=(3, 0), n_pointwise=1, window=5, n_components=2, border=True)
 MODEL = make_model(SECTION)
 PHASES = MODEL.likelihood
 SIZES = [*itertools.product(range(1, 10), range(1, 10)), (64, 64), (33, 47), (1, 300)]
@@ -93,6 +94,25 @@ def test_blocks_have_no_seams(stored, monkeypatch, size):
             np.testing.assert_array_equal(found, part[:, at[0], at[1]][:, : phase.height, : phase.width])
 
 
+def test_only_windows_that_reach_beyond_the_picture_are_told_so(stored):
+    """What the border's weights change: rows whose window or 3x3 block reaches out of the picture, and all of those."""
+    pixels, size = noise(33, 34), (33, 34)
+    without = copy.deepcopy(stored)
+    for kinds in without["likelihood"]["sets"].values():
+        for network in kinds.values():
+            network["border"]["w"][...] = 0
+    for phase in PHASES.phases(*size):
+        if phase.kind:
+            reach = 2 + (PHASES._halo(phase) > 2)
+            moved = exact_rows(stored, pixels, phase).loc != exact_rows(without, pixels, phase).loc
+            moved = moved.any(axis=(0, 3, 4))
+            rows, columns = (-(-side // phase.step) for side in size)
+            inside = np.zeros((rows, columns), bool)
+            inside[reach : rows - reach, reach : columns - reach] = True
+            inside = inside[: phase.height, : phase.width]
+            assert not moved[inside].any() and moved[~inside].mean() > 0.5
+
+
 @pytest.mark.parametrize("depth", [8, 16])
 def test_integers_and_floats_give_the_same(stored, depth):
     pixels = noise(7, 9, depth)
@@ -143,6 +163,7 @@ def test_the_fast_gradient_of_a_convolution_is_its_gradient(kernel, valid):
 @pytest.mark.parametrize("wrong", [
     dict(widths=()), dict(spatial=(3,)), dict(widths=(0, 4)), dict(spatial=(3, -1)), dict(window=4), dict(window=1),
     dict(n_pointwise=-1), dict(n_components=9), dict(widths="ab"),
+    dict(border=1),
 ])  # fmt: skip
 def test_sections_that_cannot_be_are_refused(wrong):
     with pytest.raises(ConfigError, match=f"model.{next(iter(wrong))}"):
