@@ -20,9 +20,9 @@ import numpy as np
 from experiments.portability_images import cifar10
 from experiments.program import at_least, check_folders, ends_in_a_line
 from rec_jax.codec import open_package, shipped_models
-from rec_jax.codec.encoder import infer
 from rec_jax.codec.package import Package
 from rec_jax.codec.pixels import write_pixels
+from rec_jax.codec.tile_search import infer
 from rec_jax.core.blas_threads import one_blas_thread
 from rec_jax.core.errors import ConfigError
 from rec_jax.core.estimates import ratio

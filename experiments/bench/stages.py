@@ -10,10 +10,10 @@ import numpy as np
 
 from experiments.timing import Clock
 from rec_jax.codec import container
-from rec_jax.codec.encoder import infer, search_layer
 from rec_jax.codec.latents import exact_walk, layer_keys, layer_units, read_codes, write_codes
 from rec_jax.codec.lossless import LosslessCodec
 from rec_jax.codec.pixels import read_pixels, write_pixels
+from rec_jax.codec.tile_search import infer, search_layer
 from rec_jax.codec.tiles import Tile, cut_tile
 from rec_jax.entropy.queue import SymbolReader, SymbolWriter
 from rec_jax.exact.network import ExactNet
@@ -66,7 +66,7 @@ def encode_in_stages(codec: LosslessCodec, image: np.ndarray) -> tuple[Stages, b
 
 
 def _search(clock: Clock, package, layout, cut: np.ndarray, sizes: np.ndarray) -> tuple[list, np.ndarray]:
-    """encoder.encode_tiles under a clock."""
+    """tile_search.encode_tiles under a clock."""
     model, codes = package.model, []
 
     def draw(layer, prior, hidden):

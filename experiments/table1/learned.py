@@ -13,10 +13,10 @@ from experiments.table1.cells import Cell, Job, rows_name
 from experiments.table1.columns import Column, Images
 from rec_jax.codec import Package, open_package
 from rec_jax.codec.calibrate import N_IMAGES, calibrate_step_counts
-from rec_jax.codec.encoder import BATCH_SIZE
 from rec_jax.codec.lossless import LosslessCodec
 from rec_jax.codec.model_file import find_model_path
 from rec_jax.codec.presets import preset_coder
+from rec_jax.codec.search_batches import BATCH_SIZE
 from rec_jax.codec.tiles import tiles
 from rec_jax.coders import LayerCoder, StepCountModel, make_layer_coder
 from rec_jax.core.files import read_bytes

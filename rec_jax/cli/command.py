@@ -7,9 +7,9 @@ from rec_jax.cli import compress, decompress, info, models
 from rec_jax.cli.bulk.run import INTERRUPTED
 from rec_jax.cli.failures import FAILURES, failure_line
 from rec_jax.core.console import complain, flush_or_drop
-from rec_jax.core.files import STANDARD
 from rec_jax.core.freed_memory import keep_freed_memory
 from rec_jax.core.interrupts import EXIT_CODE, NOTHING_WRITTEN, prompt_interrupts
+from rec_jax.core.standard_streams import STANDARD
 from rec_jax.version import __version__
 
 _PIPE_CLOSED = 141  # what a shell reports of a program whose reader has gone: 128 + SIGPIPE

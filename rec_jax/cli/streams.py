@@ -7,8 +7,9 @@ from collections.abc import Generator
 from rec_jax.codec import container
 from rec_jax.core.console import complain, flush_or_drop, say
 from rec_jax.core.errors import RecError
-from rec_jax.core.files import STANDARD, read_bytes, read_standard_input, write_bytes_atomic, write_standard_output
+from rec_jax.core.files import read_bytes, write_bytes_atomic
 from rec_jax.core.outputs import check_output
+from rec_jax.core.standard_streams import STANDARD, read_standard_input, write_standard_output
 
 _MAX_REC_BYTES = 6 * container.MAX_PIXELS + 64
 

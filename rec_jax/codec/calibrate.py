@@ -8,10 +8,11 @@ import jax
 import numpy as np
 
 from rec_jax.codec.calibrate_lossy import calibrate_by_scale
-from rec_jax.codec.encoder import BATCH_SIZE, encode_tiles
 from rec_jax.codec.learned import NOTHING, Learned
 from rec_jax.codec.lossless import LosslessCodec
 from rec_jax.codec.package import Package
+from rec_jax.codec.search_batches import BATCH_SIZE
+from rec_jax.codec.tile_search import encode_tiles
 from rec_jax.codec.tiles import SMALL
 from rec_jax.coders import StepCountModel
 from rec_jax.coders.tree.groups import MAX_WEIGHT

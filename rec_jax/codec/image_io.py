@@ -6,7 +6,8 @@ import warnings
 import numpy as np
 
 from rec_jax.codec.png import png_bytes
-from rec_jax.core.files import STANDARD, read_standard_input, write_bytes_atomic
+from rec_jax.core.files import write_bytes_atomic
+from rec_jax.core.standard_streams import STANDARD, read_standard_input
 from rec_jax.data import image_files
 
 

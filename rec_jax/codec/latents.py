@@ -1,6 +1,6 @@
 """The latent part of a file: symbols to codes, codes to samples, and the exact walk from them to the pixels' network.
 
-Everything here is integers, under numpy; an encoder's search (encoder.py) walks the same walk, so its samples are
+Everything here is integers, under numpy; an encoder's search (tile_search.py) walks the same walk, so its samples are
 those of the decoder.
 """
 

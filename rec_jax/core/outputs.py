@@ -4,7 +4,8 @@ import os
 import sys
 
 from rec_jax.core.errors import RecError
-from rec_jax.core.files import STANDARD, check_writable
+from rec_jax.core.files import check_writable
+from rec_jax.core.standard_streams import STANDARD
 
 
 def check_output(output: str, source: str, force: bool, suffix: str) -> None:

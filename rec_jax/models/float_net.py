@@ -56,15 +56,6 @@ class FloatNet(RealNet):
         """The positive part of x + y."""
         return jax.nn.relu(x + y)
 
-    def add(self, x, y):
-        """x + y; y may be a vector."""
-        return x + y
-
-    def modulate(self, x, gain_and_bias):
-        """gain x + bias, per channel."""
-        n = x.shape[-1]
-        return x * gain_and_bias[..., :n] + gain_and_bias[..., n:]
-
     def modulate_relu(self, x, gain_and_bias):
         """The positive part of gain x + bias, per channel."""
         return jax.nn.relu(self.modulate(x, gain_and_bias))
@@ -72,10 +63,6 @@ class FloatNet(RealNet):
     def non_negative(self, weights):
         """Weights, what is below 0 as 0; training can raise it again."""
         return at_least(weights, 0.0)
-
-    def scale_by(self, x, factors):
-        """x times factors, as many features."""
-        return x * factors
 
     def add_scaled(self, x, factor: float, y):
         """x + factor y."""
@@ -114,14 +101,6 @@ class FloatNet(RealNet):
     def permute(self, x, order: tuple[int, ...]):
         """Channels in another order."""
         return _permute(x, order)
-
-    def concat(self, parts):
-        """Channels one after the other."""
-        return jnp.concatenate(parts, axis=-1)
-
-    def tile(self, vector, shape):
-        """A vector at every position of shape."""
-        return jnp.broadcast_to(vector, (*shape, vector.shape[-1]))
 
     def repeat(self, step: Callable, state, layers, reverse: bool = False):
         """step(state, layer) -> (state, record) over layers stacked on the first axis; the records stacked too."""

@@ -37,15 +37,6 @@ class NumpyNet(RealNet):
         """The positive part of `conv`."""
         return np.maximum(self.conv(params, x, valid=valid), 0)
 
-    def add(self, x, y):
-        """x + y; y may be a vector."""
-        return x + y
-
-    def modulate(self, x, gain_and_bias):
-        """gain x + bias, per channel."""
-        n = x.shape[-1]
-        return x * gain_and_bias[..., :n] + gain_and_bias[..., n:]
-
     def modulate_relu(self, x, gain_and_bias):
         """The positive part of gain x + bias, per channel."""
         return np.maximum(self.modulate(x, gain_and_bias), 0)
@@ -53,10 +44,6 @@ class NumpyNet(RealNet):
     def non_negative(self, weights):
         """Weights, what is below 0 as 0."""
         return np.maximum(weights, 0)
-
-    def scale_by(self, x, factors):
-        """x times factors, as many features."""
-        return x * factors
 
     def add_scaled(self, x, factor: float, y):
         """x + factor y."""
@@ -74,14 +61,6 @@ class NumpyNet(RealNet):
     def elu(self, x):
         """ELU: x above 0, exp(x) - 1 below."""
         return np.where(x < 0, np.expm1(np.minimum(x, 0)), x)
-
-    def concat(self, parts):
-        """Channels one after the other."""
-        return np.concatenate(parts, axis=-1)
-
-    def tile(self, vector, shape):
-        """A vector at every position of shape."""
-        return np.broadcast_to(vector, (*shape, vector.shape[-1]))
 
     def repeat(self, step: Callable, state, layers, reverse: bool = False):
         """step(state, layer) -> (state, record) over layers stacked on the first axis; the records as a list."""

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from rec_jax.core import files
+from rec_jax.core import temporary_files
 from rec_jax.core.errors import CorruptFile, MissingFile, RecError
 from rec_jax.core.files import check_writable, make_folder, open_atomic, read_bytes, write_bytes_atomic
 
@@ -44,7 +44,7 @@ def current_umask():
 def way(request, monkeypatch):
     """Files without a name, and systems that have none."""
     if request.param == "hidden":
-        monkeypatch.setattr(files, "_open_unnamed", lambda folder: None)
+        monkeypatch.setattr(temporary_files, "_open_unnamed", lambda folder: None)
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt(), MemoryError()])
@@ -91,7 +91,7 @@ def test_make_folder_sweeps_so_that_the_writing_of_many_files_need_not(tmp_path)
 def test_leftovers_of_killed_processes_are_swept_and_files_at_work_are_not(tmp_path, monkeypatch):
     (tmp_path / ".b.rec.0123456789ab.part").touch()
     (tmp_path / ".b.rec.part").touch()  # somebody else's
-    monkeypatch.setattr(files, "_open_unnamed", lambda folder: None)
+    monkeypatch.setattr(temporary_files, "_open_unnamed", lambda folder: None)
     with open_atomic(tmp_path / "a.rec") as file:
         write_bytes_atomic(tmp_path / "c.rec", b"2")  # sweeps, while a.rec is at work
         file.write(b"1")
@@ -100,13 +100,13 @@ def test_leftovers_of_killed_processes_are_swept_and_files_at_work_are_not(tmp_p
 
 
 def test_a_file_is_no_leftover_until_it_has_taken_its_place(tmp_path, monkeypatch, way):
-    path, replace = tmp_path / "a.rec", files._replace
+    path, replace = tmp_path / "a.rec", temporary_files._replace
 
     def sweep_and_replace(temporary, target):
-        files._sweep(str(tmp_path))  # as another process would
+        temporary_files.sweep_folder(str(tmp_path))  # as another process would
         replace(temporary, target)
 
-    monkeypatch.setattr(files, "_replace", sweep_and_replace)
+    monkeypatch.setattr(temporary_files, "_replace", sweep_and_replace)
     for data in (b"first", b"second"):
         write_bytes_atomic(path, data)
         assert path.read_bytes() == data and os.listdir(tmp_path) == ["a.rec"]

@@ -5,7 +5,6 @@ import textwrap
 
 import pytest
 
-import launch
 from configs.base import choose_coder
 from rec_jax.codec.model_file import write_model_file
 from rec_jax.codec.package import open_package
@@ -13,6 +12,7 @@ from rec_jax.coders import make_coder, make_layer_coder
 from rec_jax.coders.tree.coder import TreeCoder
 from rec_jax.core.errors import ConfigError
 from rec_jax.core.plugins import NotImported, plugin_sources
+from rec_jax.evaluate.checks import check_config
 from rec_jax.models import make_model
 from rec_jax.models.exact_params import quantise_params
 from rec_jax.models.likelihoods.logistic import Logistic
@@ -94,14 +94,14 @@ def test_a_config_names_classes_and_the_program_imports_them(mine):
     config = named(likelihood=f"{mine}:Own", width=4)
     with pytest.raises(NotImported):
         make_model(config.model)
-    launch.check(config)
+    check_config(config)
     assert make_model(config.model).likelihood.width == 4
     config = named(kind=f"{mine}:Model", likelihood=f"{mine}:Own", width=4, size=7)
-    launch.check(config)
+    check_config(config)
     model = make_model(config.model)
     assert model.size == 7 and model.likelihood.width == 4
     config = with_overrides(choose_coder(tiny_config(), "tree"), {"coder.kind": f"{mine}:Coder"})
-    launch.check(config)
+    check_config(config)
 
 
 def test_coders_are_made_of_the_other_options(imported):
@@ -132,7 +132,7 @@ def test_coders_are_made_of_the_other_options(imported):
 )
 def test_what_cannot_be_is_told_in_one_line(mine, model, message):
     with pytest.raises(ConfigError, match=message) as caught:
-        launch.check(named(**model))
+        check_config(named(**model))
     assert "\n" not in str(caught.value)
 
 
@@ -140,7 +140,7 @@ def test_a_model_file_imports_nothing(mine, tmp_path):
     path = tmp_path / "own.safetensors"
     config = named(likelihood=f"{mine}:Own", width=4)
     config.coder = dict(CODER)
-    launch.check(config)
+    check_config(config)
     model = make_model(config.model)
     write_model_file(path, quantise_params(model, tiny_params(model)), config.to_dict())
     assert open_package(path).model == model

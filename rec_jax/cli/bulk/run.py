@@ -13,10 +13,11 @@ from rec_jax.cli.bulk.processes import Work, work_in_processes
 from rec_jax.cli.streams import report
 from rec_jax.core.console import complain
 from rec_jax.core.errors import RecError
-from rec_jax.core.files import STANDARD, check_writable
+from rec_jax.core.files import check_writable
 from rec_jax.core.interrupts import prompt_interrupts
 from rec_jax.core.processors import n_processors
 from rec_jax.core.progress import progress_line
+from rec_jax.core.standard_streams import STANDARD
 
 INTERRUPTED = "interrupted; what is written is whole, and the same command goes on from there"
 _FILES_AT_ONCE = 16
