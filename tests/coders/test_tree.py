@@ -21,7 +21,9 @@ from rec_jax.coders.tree.outliers import (
     Outliers,
 )
 from rec_jax.coders.tree.rates import level_table, offered_steps
-from rec_jax.coders.tree.search import BLOCKS, _select, _sequences, _window_scores, search
+from rec_jax.coders.tree.search import search
+from rec_jax.coders.tree.survivors import survivors
+from rec_jax.coders.tree.window_scores import BLOCKS, sequences, window_scores
 from rec_jax.core.errors import ConfigError
 from rec_jax.core.gaussian import DiagGaussian, log_ratio
 from rec_jax.core.prng import child_key
@@ -42,8 +44,8 @@ def first_scores(codebook, n_dims, linear, quadratic, starts):
     """Those of the first step's windows."""
 
     def of_block(key):
-        normals_of = functools.partial(_sequences(key, codebook, n_dims), jnp.int32(0))
-        return _window_scores(normals_of, linear, quadratic, starts, jnp.int32(0), codebook.length)
+        normals_of = functools.partial(sequences(key, codebook, n_dims), jnp.int32(0))
+        return window_scores(normals_of, linear, quadratic, starts, jnp.int32(0), codebook.length)
 
     return jax.vmap(of_block, axis_name=BLOCKS)(one_block(WORDS))[0]
 
@@ -134,7 +136,7 @@ def test_window_scores_are_the_log_ratios_of_the_windows(n_dims, shared):
 def test_select_keeps_the_best(n_best):
     scores = np.random.default_rng(n_best).normal(size=(8, 4)).astype(np.float32)
     scores[3] = -np.inf
-    parents, candidates, there, best = map(np.asarray, _select(jnp.asarray(scores.T), n_best))
+    parents, candidates, there, best = map(np.asarray, survivors(jnp.asarray(scores.T), n_best))
     expected = min(n_best, 28)
     assert best == scores.max() and there.sum() == expected
     found = scores[parents[there], candidates[there]]
@@ -145,7 +147,7 @@ def test_select_keeps_the_best(n_best):
 def test_select_of_many_scores_nearly_fills_the_beam_with_the_best():
     """Then the threshold is found on a sample, and may be off by a few places."""
     scores = np.random.default_rng(0).normal(size=(2048, 32)).astype(np.float32)
-    parents, candidates, there, best = map(np.asarray, _select(jnp.asarray(scores.T), 2048))
+    parents, candidates, there, best = map(np.asarray, survivors(jnp.asarray(scores.T), 2048))
     found = scores[parents[there], candidates[there]]
     assert best == found.max() and 0.85 * 2048 < there.sum() <= 2048
     assert len(set(zip(parents[there], candidates[there], strict=True))) == there.sum()
@@ -153,7 +155,7 @@ def test_select_of_many_scores_nearly_fills_the_beam_with_the_best():
 
 
 def test_select_of_equal_scores_keeps_no_more_than_it_may():
-    parents, candidates, there, _ = _select(jnp.zeros((4, 8)), 5)
+    parents, candidates, there, _ = survivors(jnp.zeros((4, 8)), 5)
     assert there.all() and len(set(zip(np.asarray(parents), np.asarray(candidates), strict=True))) == 5
 
 

@@ -12,7 +12,8 @@ from rec_jax.coders.batching import cut_target, map_sorted, merged
 from rec_jax.coders.blocks import block_keys
 from rec_jax.coders.tree.coder import TreeCode, TreeCoder
 from rec_jax.coders.tree.recentre import WIDE, find_outliers, recentre
-from rec_jax.coders.tree.search import BLOCKS, search
+from rec_jax.coders.tree.search import search
+from rec_jax.coders.tree.window_scores import BLOCKS
 from rec_jax.core.gaussian import DiagGaussian, kl_nats, log_ratio
 from rec_jax.exact.arithmetic import FRACTION_BITS
 from rec_jax.exact.threefry import Key

@@ -21,7 +21,8 @@ from rec_jax.coders.tree.encoder import BLOCKS_AT_ONCE, PATHS_AT_ONCE, is_refuse
 from rec_jax.coders.tree.outliers import LENGTHS, MAX_EXPONENT, MAX_OUTLIERS, MIN_EXPONENT, Outliers
 from rec_jax.coders.tree.picture_counts import PictureCounts
 from rec_jax.coders.tree.recentre import WIDE, WIDEST
-from rec_jax.coders.tree.search import BLOCKS, search
+from rec_jax.coders.tree.search import search
+from rec_jax.coders.tree.window_scores import BLOCKS
 from rec_jax.core.gaussian import DiagGaussian
 from rec_jax.core.kept_programs import Program
 from rec_jax.core.numpy_gaussian import kl_nats
