@@ -60,7 +60,7 @@ def _search(
 
     Raises _Overflow at the first layer that the coder cannot hold.
     """
-    coder, quality = codec.layer_coder, codec.quality
+    coder, quality = codec.layer_coder.with_effort(_effort(codec.quality)), codec.quality
     calls = codec.calls(*padded_size(*image.shape[:2], codec.model.stride))
     codes: list[Code] = []
     kl_nats = 0.0
@@ -87,6 +87,11 @@ def _search(
 
     pixels = walk(codec, image, draw)
     return codes, pixels, kl_nats
+
+
+def _effort(quality: int) -> int:
+    """How many times the preset's work: a coarse picture has few nats to search for, and loses more of each."""
+    return 4 if quality <= 12 else 2 if quality <= 30 else 1
 
 
 def walk(codec: LossyCodec, image: np.ndarray, draw: Draw) -> np.ndarray:

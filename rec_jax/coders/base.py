@@ -120,6 +120,9 @@ class LayerCoder(Coder, Protocol):
         long_sequences: False: as files had it before the tree coder's sequences were longer in pictures.
         """
 
+    def with_effort(self, times: int) -> Self:
+        """A coder of the same code that spends about so many times the work on finding it; a decoder need not know."""
+
     def after(self, code: Code | None, same_layer: bool) -> Self:
         """The same coder for the symbols of a picture's next call, which may go by those of the call before.
 

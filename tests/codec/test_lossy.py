@@ -156,6 +156,21 @@ def test_after_a_layer_that_the_coder_cannot_hold_none_is_searched(monkeypatch):
     assert len(searched) == 1
 
 
+def test_coarse_pictures_are_searched_for_longer_and_decode_alike(monkeypatch):
+    beams, search = [], TreeCoder.encode_long
+    monkeypatch.setattr(TreeCoder, "encode_long", lambda self, *rest: beams.append(self.n_beams) or search(self, *rest))
+    codec = tiny_lossy().without_fallback()
+    for quality in (12, 30, 31):
+        codec.decompress(codec.at(quality).compress(IMAGE))  # compared with what the encoder saw
+    assert list(dict.fromkeys(beams)) == [128, 64, 32]
+    for n_beams, times, most in ((8192, 4, 32_768), (16_384, 4, 32_768), (65_536, 4, 65_536)):
+        coder = make_layer_coder(dict(kind="tree", n_beams=n_beams))
+        found = coder.for_pictures(4096).with_effort(times)
+        assert found.n_beams == most and found.codebook == coder.for_pictures(4096).codebook
+    coder = make_layer_coder(dict(kind="beam_search"))
+    assert coder.with_effort(4) == coder
+
+
 def test_pictures_have_as_many_windows_as_the_coder_has_candidates():
     for n_beams, length in ((512, 1 << 13), (4096, 1 << 16), (32_768, 1 << 16), (3, 4096)):
         coder = make_layer_coder(dict(kind="tree", n_beams=n_beams, sequence_length=4096))

@@ -53,6 +53,7 @@ MAX_CANDIDATES = 32  # the candidates of a path that survive a step are the bits
 MAX_BEAMS = 1 << 19
 MIN_SPACING = 1 / 64
 MAX_PICTURE_LENGTH = 1 << 16  # of sequences; a longer one costs time and gains nothing
+MOST_BEAMS_BY_EFFORT = 32_768
 PICTURE_BEAMS = 8192  # a picture takes twice the beams up to here: half as long again, and it loses less
 REACH_NATS = -0.7  # a dim of more than ln F + this is an outlier; measured, docs/tree_coder.md
 PICTURE_REACH_NATS = 2.0  # the same of pictures, which lose no more so and have less side information: rows 24 to 27
@@ -170,6 +171,9 @@ class TreeCoder(StepCoder):
         candidates = min(self.n_candidates * self.n_beams, MAX_PICTURE_LENGTH)
         length = max(self.sequence_length, 1 << (candidates.bit_length() - 1))
         return dataclasses.replace(coder, one_sequence=True, sequence_length=length)
+
+    def with_effort(self, times: int):
+        return dataclasses.replace(self, n_beams=max(self.n_beams, min(times * self.n_beams, MOST_BEAMS_BY_EFFORT)))
 
     def after(self, code: TreeCode | None, same_layer: bool):
         before = () if code is None else tuple(code.n_steps.reshape(-1).tolist())
