@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from unittest.mock import Mock
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from ml_collections import ConfigDict
@@ -23,6 +24,8 @@ from rec_jax.core.config_values import with_tuples
 from rec_jax.core.errors import ConfigError, MissingFile, RecError
 from rec_jax.core.locks import InUse, locked
 from rec_jax.core.messages import one_line
+from rec_jax.models import make_model
+from rec_jax.models.elbo import elbo_terms
 from rec_jax.models.exact_params import trainable_params
 from rec_jax.train.checkpoint import restore_params
 from rec_jax.train.saved_config import with_overrides
@@ -159,6 +162,24 @@ def test_a_run_that_starts_from_another_network_is_refused(config, tmp_path):
     with pytest.raises(ConfigError, match="'cifar10-rvae' is a model of .*, the config's model section is ") as error:
         launch.train(config, tmp_path)
     assert "\n" not in str(error.value)
+
+
+def test_phases_may_learn_of_the_border_of_pictures_anew(config, tmp_path):
+    """As the model was before its first step, with weights for the border; one that knows it is not started blind."""
+    section = dict(kind="phases", widths=(6, 4), spatial=(3, 0), n_pointwise=1, window=3, n_components=2)
+    x = jnp.asarray(photograph(9, 7)[None], jnp.float32)
+    path = str(tmp_path / "phases.safetensors")
+    write_model_file(path, tiny_phases().package.stored, dict(model=section, coder=config.coder.to_dict()))
+    old, new = params_of_model(path, section, 0), params_of_model(path, section | {"border": True}, 0)
+    bounds = [
+        elbo_terms(make_model(section | {"border": border}), params, x, jax.random.key(0)).log_likelihood_nats
+        for border, params in ((False, old), (True, new))
+    ]
+    assert bounds[0] == bounds[1] and len(jax.tree.leaves(new)) > len(jax.tree.leaves(old))
+    aware = tiny_phases(border=True)
+    write_model_file(path, aware.package.stored, dict(model=section | {"border": True}, coder=config.coder.to_dict()))
+    with pytest.raises(ConfigError, match="make them equal"):
+        params_of_model(path, section, 0)
 
 
 def test_a_model_without_latents_starts_no_network_with_them(config, tmp_path):

@@ -46,6 +46,18 @@ def start(phases: Any, x: Any, xp: Any) -> dict[str, Any]:
     return _arrays({"coarsest": coarsest, "sets": sets}, xp)
 
 
+def with_border(params: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of a model by phases that was not told of the picture's border, as of one that is: zeros."""
+
+    def add(network):
+        size, _, _, width = network["first"]["w"].shape
+        return network | {"border": _arrays(_conv(None, size, 1, width), np)}
+
+    likelihood = params["likelihood"]
+    sets = {i: {kind: add(network) for kind, network in kinds.items()} for i, kinds in likelihood["sets"].items()}
+    return params | {"likelihood": likelihood | {"sets": sets}}
+
+
 def _network(phases, rng, level: int, kind: int, x, xp) -> dict[str, Any]:
     n, size, width, inner = phases.n_components, phases.window, phases.widths[level], phases.spatial[level]
     shape = (size, size, 3 * kind)
