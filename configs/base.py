@@ -123,7 +123,7 @@ def shrink(config: ConfigDict) -> ConfigDict:
 def choose_phases(config: ConfigDict) -> ConfigDict:
     """Models by phases, without latents, of the size that ships; learned by Adam in white coordinates."""
     with config.unlocked():
-        sizes = dict(widths=(96, 128, 128), spatial=(32, 48, 48), n_pointwise=1, window=5, n_components=4, border=False)
+        sizes = dict(widths=(96, 128, 128), spatial=(32, 48, 48), n_pointwise=1, window=5, n_components=4, border=True)
         config.model = ConfigDict(dict(kind="phases") | sizes)
     config.train.update(dict(optimizer="adam", adam_b2=0.98, learning_rate=2e-3, warmup_steps=100, flip=True))
     config.train.update(dict(schedule="cosine", decay_steps=(), free_nats=0.0))

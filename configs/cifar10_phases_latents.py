@@ -11,7 +11,7 @@ def get_config(argument: str = ""):
     config = choose_phases(choose_coder(base(), "tree"))
     with config.unlocked():
         latents = dict(kind="resnet_vae", levels=((4, 2, 48, 16), (8, 1, 48, 16)), likelihood="phases")
-        config.model.update(latents | dict(n_features=16, n_levels=0, border=True))
+        config.model.update(latents | dict(n_features=16, n_levels=0))
     config.train.update(dict(n_steps=20_000, batch_size=32, cosine_steps=20_000, free_nats=0.1, kl_warmup_steps=2_000))
     config.train.update(dict(evaluate_every=1_000, evaluate_images=200, save_every=250, log_every=50))
     return with_argument(config, argument)

@@ -10,8 +10,8 @@
 #define BLOCK_SIZE ((int64_t)1 << 15)          /* pixels of a block */
 
 typedef struct {
-    Conv first, base, last, in, mix, out, up[MAX_POINTWISE], down[MAX_POINTWISE];
-    int has_mix, n_pointwise;
+    Conv first, base, last, border, in, mix, out, up[MAX_POINTWISE], down[MAX_POINTWISE];
+    int has_border, has_mix, n_pointwise;
 } PhaseNetwork;
 
 /* "Every convolution repeats its input's border." */
@@ -78,6 +78,9 @@ static PhaseNetwork read_phase_network(const Model *model, int set, const char *
     net.base = read_phase_conv(model, network, "base", 3 * n_planes, 3);
     net.last = read_phase_conv(model, network, "last", net.first.n_out, N_ROWS * n);
     require_pointwise(&net.last, network);
+    net.has_border = has_conv(model, network, "border");
+    if (net.has_border)
+        net.border = read_phase_conv(model, network, "border", 1, net.first.n_out);
     read_mix(model, network, net.first.n_out, &net);
     read_pointwise(model, network, net.first.n_out, &net);
     return net;
@@ -89,6 +92,8 @@ static void free_phase_network(PhaseNetwork *net)
     free_conv(&net->first);
     free_conv(&net->base);
     free_conv(&net->last);
+    if (net->has_border)
+        free_conv(&net->border);
     if (net->has_mix) {
         free_conv(&net->in);
         free_conv(&net->mix);
@@ -169,10 +174,39 @@ static Window grow(Window w, int64_t margin, int64_t height, int64_t width)
     return grown;
 }
 
+/* `m`: 1 at the squares outside a plane of height x width, in a window and a margin around it. */
+static Map outside(Window w, int margin, int64_t height, int64_t width)
+{
+    Map map;
+    int64_t row, column;
+    w.row -= margin;
+    w.column -= margin;
+    w.height += 2 * margin;
+    w.width += 2 * margin;
+    map = new_window_map(w, 1);
+    for (row = w.row; row < w.row + w.height; row++)
+        for (column = w.column; column < w.column + w.width; column++)
+            *at(&map, row, column) = row < 0 || row >= height || column < 0 || column >= width ? 1 << 12 : 0;
+    return map;
+}
+
+/* The first line of "The network" in a window of a plane of height x width squares. */
+static Map first_layer(const PhaseNetwork *net, const Map *x, Window window, int64_t height, int64_t width)
+{
+    Map m, y;
+    if (!net->has_border)
+        return convolve_relu(&net->first, x, window);
+    m = outside(window, net->border.size / 2, height, width);
+    y = convolve_window(&net->border, &m, window, ACTIVATIONS);
+    add_relu(&y, &net->first, x, window);
+    free_map(&m);
+    return y;
+}
+
 /* `o` in a window of a plane of height x width squares. */
 static Map run_trunk(const PhaseNetwork *net, const Map *x, Window window, int64_t height, int64_t width)
 {
-    Map y = convolve_relu(&net->first, x, net->has_mix ? grow(window, 1, height, width) : window);
+    Map y = first_layer(net, x, net->has_mix ? grow(window, 1, height, width) : window, height, width);
     int k;
     if (net->has_mix) {
         Map in = convolve_relu(&net->in, &y, y.window);
