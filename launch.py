@@ -212,6 +212,8 @@ def main(argv: list[str]) -> None:
         check_device()
         assert _WORKDIR.value is not None, "a required flag"
         config, workdir = _CONFIG.value, expand_home(_WORKDIR.value)
+        if workdir.exists() and not workdir.is_dir():
+            raise ConfigError(f"--workdir={workdir} is a file; name a folder, which is made if there is none")
         check_complete(config, base())
         check_config(config)
         output = expand_home(workdir / "model.safetensors" if _OUTPUT.value is None else _OUTPUT.value)

@@ -75,7 +75,9 @@ def train(
 
     position = {"seed": config.seed, "batch_size": settings.batch_size, "n_images": len(source_train)}
     with Checkpoints(workdir, settings.keep_checkpoints, position) as checkpoints:
-        announce(config, workdir, source_train, checkpoints.latest_step())
+        if (last_step := checkpoints.latest_step()) is not None:
+            check_same_run(workdir, config)
+        announce(config, workdir, source_train, last_step)
         state = _restore_or_create(config, workdir, checkpoints, model, mesh, source_train, initial_params)
         done, compiled = int(state.step), {}
 
@@ -120,7 +122,6 @@ def _restore_or_create(
     if new:
         state = create(key, first_images, given)
     else:
-        check_same_run(workdir, config)
         shapes = jax.eval_shape(create, key, first_images, given)
         state = checkpoints.restore(parallel.abstract_replica(mesh, shapes))
     if parallel.is_main_process():

@@ -164,6 +164,17 @@ def test_a_run_that_starts_from_another_network_is_refused(config, tmp_path):
     assert "\n" not in str(error.value)
 
 
+def test_a_workdir_that_is_a_file_or_of_another_run_is_told_at_once(tmp_path):
+    path = tmp_path / "file"
+    path.touch()
+    done = quickstart(path)
+    assert done.stderr == f"launch.py: --workdir={path} is a file; name a folder, which is made if there is none\n"
+    for seed, n_lines in ((0, 0), (1, 1)):
+        done = quickstart(tmp_path / "run", f"--config.seed={seed}", "--config.train.n_steps=2")
+        assert done.returncode == n_lines and done.stderr.count("\n") >= n_lines
+    assert "was started with seed=0, now it is 1" in done.stderr and "resumed" not in done.stdout + done.stderr
+
+
 def test_phases_may_learn_of_the_border_of_pictures_anew(config, tmp_path):
     """As the model was before its first step, with weights for the border; one that knows it is not started blind."""
     section = dict(kind="phases", widths=(6, 4), spatial=(3, 0), n_pointwise=1, window=3, n_components=2)
