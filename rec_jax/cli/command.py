@@ -46,10 +46,13 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     """The words, wherever options stand among paths; argparse takes the paths of one place and leaves the others."""
     parser = _parser()
     arguments, left = parser.parse_known_args(argv)
-    if any(word.startswith("-") and word != STANDARD for word in left) or (left and not hasattr(arguments, "paths")):
+    end = left.index("--") if "--" in left else len(left)  # of options: what follows is paths, whatever it looks like
+    if any(word.startswith("-") and word != STANDARD for word in left[:end]) or (
+        left and not hasattr(arguments, "paths")
+    ):
         parser.error(f"unrecognized arguments: {' '.join(left)}")
     if left:
-        arguments.paths += left
+        arguments.paths += left[:end] + left[end + 1 :]
     return arguments
 
 

@@ -40,5 +40,6 @@ def test_usage_errors_are_one_line(folder, capsys, words):
 def test_options_may_stand_between_paths(folder):
     assert cli.main(["compress", "in.png", "--model", "fake", "out.rec", "--verify"]) == 0
     assert cli.main(["decompress", "out.rec", "--force", "out.png"]) == 0
+    assert cli.main(["compress", "in.png", "--verify", "--", "-x.rec"]) == 0 and (folder / "-x.rec").exists()
     assert cli.main(["compress", "in.png", "-o", "many", "out.png", "--verify"]) == 0
     assert {path.name for path in (folder / "many").iterdir()} == {"in.rec", "out.rec"}
