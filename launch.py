@@ -170,9 +170,12 @@ def sweep(config: ConfigDict, workdir: Path, all_overrides: list[dict], share: S
 
 def _load_sweep() -> list[dict]:
     path = config_flags.get_config_filename(flags.FLAGS["config"]).partition(":")[0]
-    if (sweep_of := runpy.run_path(path).get("sweep")) is None:
-        raise ConfigError(f"{path} has no sweep() that returns a list of overrides: write one or use another --mode")
-    return sweep_of()
+    try:
+        if (sweep_of := runpy.run_path(path).get("sweep")) is not None:
+            return sweep_of()
+    except Exception as error:  # whatever a config file does
+        raise ConfigError(flag_error_line(error, [f"--config={path}"])) from None
+    raise ConfigError(f"{path} has no sweep() that returns a list of overrides: write one or use another --mode")
 
 
 def _share() -> Share:
@@ -185,6 +188,7 @@ def _share() -> Share:
 
 def _parse(argv: list[str]) -> list[str]:
     try:
+        argv = flags.FLAGS.read_flags_from_files(argv, force_gnu=False)
         check_config_file(argv)
         return flags.FLAGS(argv)
     except Exception as error:  # whatever a config file does

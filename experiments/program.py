@@ -21,6 +21,8 @@ def ends_in_a_line(name: str, after_interrupt: str = "interrupted") -> Callable[
         def run(argv: Sequence[str] | None = None) -> int:
             try:
                 return main(argv)
+            except MemoryError:
+                line = "not enough memory"
             except FAILURES as error:
                 line = one_line(failure_line(error))
             except KeyboardInterrupt:

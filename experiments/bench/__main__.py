@@ -87,7 +87,8 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("runs/bench"))
     arguments = parser.parse_args(argv)
     arguments.only = split_names(parser, arguments.only, PARTS)
-    find_model_path(arguments.model)  # one that is not there is told now, not by every part that needs it
+    if not arguments.history and set(arguments.only) - {"coder", "vmap", "training"}:
+        find_model_path(arguments.model)  # one that is not there is told now, not by every part that needs it
     return arguments
 
 

@@ -20,7 +20,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     aims = command.add_mutually_exclusive_group()
     aims.add_argument("--quality", type=int, metavar="Q", help="lossy: 0 (smallest) to 100; default: 50")
     aims.add_argument("--lambda", type=float, metavar="L", dest="multiplier", help="lossy: by the Lagrange multiplier")
-    aims.add_argument("--max-bytes", type=int, metavar="N", help="lossy: the best that fits; takes several passes")
+    aims.add_argument("--max-bytes", type=int, metavar="N", help="lossy, or exact where that fits: several passes")
     aims.add_argument(
         "--target-psnr", type=float, metavar="DB", dest="psnr_db", help="lossy: the smallest that has so many decibels"
     )

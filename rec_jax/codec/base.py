@@ -33,7 +33,7 @@ class Encoded(NamedTuple):
 
 
 def embedded_file(blob: bytes) -> Encoded:
-    """What is to be said of a file without a model: that it is whole in its bytes."""
+    """Encoded of a file without a model, which has no parts."""
     return Encoded(blob, container.EMBEDDED, *6 * (0,))
 
 

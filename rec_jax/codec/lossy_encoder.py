@@ -14,7 +14,7 @@ from rec_jax.codec.latents import write_code
 from rec_jax.codec.lossy import LossyCodec
 from rec_jax.codec.lossy_pictures import as_colour, padded, padded_size, shown, to_pixels
 from rec_jax.codec.presets import preset_number
-from rec_jax.coders.base import Code, LongCall
+from rec_jax.coders.base import Code, LongCall, PatientCoder
 from rec_jax.core.gaussian import DiagGaussian
 from rec_jax.core.progress import Progress
 from rec_jax.core.units import nats_to_bits
@@ -60,7 +60,8 @@ def _search(
 
     Raises _Overflow at the first layer that the coder cannot hold.
     """
-    coder, quality = codec.layer_coder.with_effort(_effort(codec.quality)), codec.quality
+    coder, quality = codec.layer_coder, codec.quality
+    coder = coder.with_effort(_effort(quality)) if isinstance(coder, PatientCoder) else coder
     calls = codec.calls(*padded_size(*image.shape[:2], codec.model.stride))
     codes: list[Code] = []
     kl_nats = 0.0

@@ -13,7 +13,7 @@ import numpy as np
 
 from rec_jax.codec import container
 from rec_jax.codec.base import Encoded, embedded_file
-from rec_jax.codec.curve import CurveCodec, checked_quality, read_quality
+from rec_jax.codec.curve import CurveCodec, check_8_bits, checked_quality, read_quality
 from rec_jax.codec.embedded import pack_embedded, quick_embedded
 from rec_jax.core.errors import ConfigError
 from rec_jax.core.progress import Progress
@@ -85,7 +85,9 @@ def encode_within(codec: CurveCodec, image: np.ndarray, max_bytes: int, progress
 
     Raises ConfigError where even quality 0 takes more.
     """
-    if exact := _exact_within(image, max_bytes):
+    image = container.checked_image(image)
+    check_8_bits([image])
+    if codec.fallback == "smallest" and (exact := _exact_within(image, max_bytes)):
         return exact
     estimate_bits = functools.cache(lambda quality: codec.at(quality).estimate(image)[0])
     excess, quality = 1.0, MAX_QUALITY + 1  # of a file over its estimate

@@ -8,11 +8,10 @@ from rec_jax.core.errors import ConfigError
 from rec_jax.core.prng import init_key
 from rec_jax.models import make_model
 from rec_jax.models.base import StartingModel
+from rec_jax.models.configs.limits import ABSENT_FIELDS
 from rec_jax.models.exact_params import trainable_params
 from rec_jax.models.likelihoods.phases_start import with_border
 from rec_jax.models.widen import widen
-
-_ABSENT = {"border": False}  # what a field means that older models lack
 
 
 def params_of_model(name: str, section: Mapping[str, Any], seed: int) -> Any:
@@ -28,7 +27,7 @@ def params_of_model(name: str, section: Mapping[str, Any], seed: int) -> Any:
     theirs = package.config["model"]
     new_border = ours.get("border", False) and not theirs.get("border", False)
     free = {"distortion": None, "border": True} if new_border else {"distortion": None}
-    same_params = _ABSENT | theirs | free == _ABSENT | ours | free
+    same_params = ABSENT_FIELDS | theirs | free == ABSENT_FIELDS | ours | free
     same_network = all(theirs.get(field) == ours.get(field) for field in ("kind", "levels"))
     if not same_params and not (same_network and theirs.get("likelihood") == "logistic"):
         raise ConfigError(

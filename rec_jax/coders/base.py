@@ -8,7 +8,7 @@ static integer tables; what these cost is what a file pays, to the bit.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 
@@ -120,9 +120,6 @@ class LayerCoder(Coder, Protocol):
         long_sequences: False: as files had it before the tree coder's sequences were longer in pictures.
         """
 
-    def with_effort(self, times: int) -> Self:
-        """A coder of the same code that spends about so many times the work on finding it; a decoder need not know."""
-
     def after(self, code: Code | None, same_layer: bool) -> Self:
         """The same coder for the symbols of a picture's next call, which may go by those of the call before.
 
@@ -140,3 +137,11 @@ class LayerCoder(Coder, Protocol):
 
     def takes_steps_of(self, other: Coder) -> bool:
         """Whether it takes as many steps for a block as `other`, so that what was learned for one serves both."""
+
+
+@runtime_checkable
+class PatientCoder(Protocol):
+    """A coder that may search longer for the same kind of code; a decoder need not know."""
+
+    def with_effort(self, times: int) -> Self:
+        """The coder that spends about so many times the work."""

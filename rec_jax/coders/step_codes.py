@@ -124,10 +124,6 @@ class StepCoder(CallsCoder):
         del long_sequences  # the tree coder's
         return dataclasses.replace(self, block_size=min(self.block_size or block_dims, block_dims))
 
-    def with_effort(self, times: int) -> Self:
-        del times  # a coder whose paths are part of its code
-        return self
-
     def after(self, code: Code | None, same_layer: bool) -> Self:
         del code, same_layer  # its counts know nothing beyond their call
         return self

@@ -8,6 +8,8 @@ from pathlib import Path
 from rec_jax.core.errors import ConfigError, RecError
 from rec_jax.core.messages import one_line
 
+_MOST_SAID = 200  # characters of an error of the user's program
+
 
 def check_config_file(arguments: Sequence[str]) -> None:
     """ConfigError if the config file that a command line names is not there, which absl tells only when it is used."""
@@ -30,11 +32,16 @@ def flag_error_line(error: BaseException, arguments: Sequence[str]) -> str:
             return f"{config}, line {line}: {type(cause).__name__}: {_said(cause)}"
         if "has no attribute 'get_config'" in str(cause):
             return f"{config} is no config file: it has no get_config()"
+    if "get_config()" in str(error):
+        return f"{config}: {one_line(error)}"
     return _override_line(error, arguments) if isinstance(error, KeyError | AttributeError) else one_line(error)
 
 
 def _said(error: BaseException) -> str:
-    return error.msg if isinstance(error, SyntaxError) else one_line(error)  # whose text names the line again
+    if isinstance(error, SyntaxError):  # whose text names the line again
+        return error.msg
+    text = one_line(error)
+    return text if len(text) <= _MOST_SAID else f"{text[:_MOST_SAID]}..."
 
 
 def _override_line(error: BaseException, arguments: Sequence[str]) -> str:
@@ -49,6 +56,8 @@ def _config_path(arguments: Sequence[str]) -> str | None:
     """FILE of --config=FILE or --config=FILE:ARGUMENT, or in two words; the last one counts."""
     found = None
     for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        if word == "--":
+            break
         name, equals, value = word.partition("=")
         if name in ("--config", "-config"):
             found = (value if equals else following).partition(":")[0]
@@ -69,5 +78,9 @@ def _line_of(error: BaseException, config: Path) -> int | None:
     """The innermost line of the config file at which the error was raised, or which cannot be read as Python."""
     if isinstance(error, SyntaxError) and error.filename and Path(error.filename).resolve() == config.resolve():
         return error.lineno
-    lines = [one.lineno for one in traceback.extract_tb(error.__traceback__) if Path(one.filename) == config.resolve()]
+    lines = [
+        one.lineno
+        for one in traceback.extract_tb(error.__traceback__)
+        if Path(one.filename).resolve() == config.resolve()
+    ]
     return lines[-1] if lines else None

@@ -97,6 +97,7 @@ _RULES = {
 }
 
 
+_REQUIRED = {"model": ("kind",), "coder": ("kind",)}  # whose other fields depend on it
 _WAY = "begin with base() of configs/base.py and change what differs"
 
 
@@ -106,10 +107,12 @@ def check_complete(config: ConfigDict, base: ConfigDict) -> None:
     Raises:
       ConfigError: naming the first one.
     """
+    if not isinstance(config, ConfigDict):
+        raise ConfigError(f"get_config() returned {type(config).__name__}, no ConfigDict; {_WAY}")
     for name, section in base.items():
         if name not in config or isinstance(section, ConfigDict) != isinstance(config[name], ConfigDict):
             raise ConfigError(f"the config has no {name}; {_WAY}")
-        for field in section if name in ("data", "train", "evaluate") else ():
+        for field in _REQUIRED.get(name, section if isinstance(section, ConfigDict) else ()):
             if field not in config[name]:
                 raise ConfigError(f"the config has no {name}.{field}; {_WAY}")
 

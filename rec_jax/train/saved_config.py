@@ -10,6 +10,7 @@ from rec_jax.core.config_values import with_tuples
 from rec_jax.core.errors import ConfigError, CorruptFile, MissingFile
 from rec_jax.core.files import write_bytes_atomic
 from rec_jax.core.messages import one_line
+from rec_jax.models.configs.limits import ABSENT_FIELDS
 
 FILE_NAME = "config.json"
 
@@ -29,7 +30,8 @@ _FREE_FIELDS = (
     "train.keep_checkpoints",
 )
 # What a field means that workdirs older than it lack.
-_ABSENT = {"train.initial_model": "", "train.steps_per_call": 0, "train.beyond_weight": 1.0, "model.border": False}
+_ABSENT = {"train.initial_model": "", "train.steps_per_call": 0, "train.beyond_weight": 1.0}
+_ABSENT |= {f"model.{name}": value for name, value in ABSENT_FIELDS.items()}
 
 
 def write_config(workdir: str | Path, config: ConfigDict) -> None:

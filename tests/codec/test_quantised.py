@@ -111,11 +111,17 @@ def test_estimates_and_aims(codec):
 
 def test_the_best_that_fits_is_exact_where_a_classical_format_does():
     """Of a flat picture: its lossy file is small, and an exact one has no more to lose."""
-    codec, image = tiny_quantised(), np.full((64, 64, 3), 77, np.uint8)
+    codec = dataclasses.replace(tiny_quantised(), fallback="smallest")
+    image = np.full((64, 64, 3), 77, np.uint8)
     found = Aim(max_bytes=1000).encode(codec, image)
     assert found.kind == container.EMBEDDED and np.array_equal(codec.decompress(found.blob), image)
+    assert Aim(max_bytes=1000).encode(codec.without_fallback(), image).kind == container.LOSSY
     with pytest.raises(ConfigError, match="allow more"):
         Aim(max_bytes=len(found.blob) - 1).encode(codec, image)
+    with pytest.raises(UnsupportedImage, match="holds 8 bits"):
+        Aim(max_bytes=1000).encode(codec, image.astype(np.uint16))
+    with pytest.raises(UnsupportedImage, match="image is float64"):
+        Aim(max_bytes=1000).encode(codec, image / 255)
 
 
 def test_neither_direction_needs_jax(tmp_path):

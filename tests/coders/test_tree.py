@@ -133,7 +133,7 @@ def test_window_scores_are_the_log_ratios_of_the_windows(n_dims, shared):
 
 
 @pytest.mark.parametrize("n_best", [1, 5, 30])
-def test_select_keeps_the_best(n_best):
+def test_survivors_keeps_the_best(n_best):
     scores = np.random.default_rng(n_best).normal(size=(8, 4)).astype(np.float32)
     scores[3] = -np.inf
     parents, candidates, there, best = map(np.asarray, survivors(jnp.asarray(scores.T), n_best))
@@ -144,7 +144,7 @@ def test_select_keeps_the_best(n_best):
     assert len(set(zip(parents[there], candidates[there], strict=True))) == expected
 
 
-def test_select_of_many_scores_nearly_fills_the_beam_with_the_best():
+def test_survivors_of_many_scores_nearly_fills_the_beam_with_the_best():
     """Then the threshold is found on a sample, and may be off by a few places."""
     scores = np.random.default_rng(0).normal(size=(2048, 32)).astype(np.float32)
     parents, candidates, there, best = map(np.asarray, survivors(jnp.asarray(scores.T), 2048))
@@ -154,7 +154,7 @@ def test_select_of_many_scores_nearly_fills_the_beam_with_the_best():
     assert found.min() >= np.sort(scores.ravel())[-2048 - 1]
 
 
-def test_select_of_equal_scores_keeps_no_more_than_it_may():
+def test_survivors_of_equal_scores_keeps_no_more_than_it_may():
     parents, candidates, there, _ = survivors(jnp.zeros((4, 8)), 5)
     assert there.all() and len(set(zip(np.asarray(parents), np.asarray(candidates), strict=True))) == 5
 

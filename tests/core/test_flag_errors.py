@@ -33,14 +33,26 @@ def said_of(argv: list[str]) -> str:
     ],
 )
 @pytest.mark.parametrize("argument", ["", ":quick"])
-@pytest.mark.parametrize("words", [1, 2])
-def test_a_config_file_that_fails_is_told_by_its_line(tmp_path, source, line, argument, words):
-    path = tmp_path / "mine.py"
-    path.write_text(source)
-    argv = ["launch.py", f"--config={path}{argument}"] if words == 1 else ["launch.py", "--config", f"{path}{argument}"]
-    if argument and "return" in source:
-        path.write_text(source.replace("()", "(argument)"))
-    assert said_of(argv) == f"{path}{line}"
+@pytest.mark.parametrize("name", ["mine.py", "./mine.py", "link.py", "{folder}/mine.py"])
+def test_a_config_file_that_fails_is_told_by_its_line(tmp_path, monkeypatch, source, line, argument, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(source.replace("()", "(argument)") if argument else source)
+    (tmp_path / "link.py").symlink_to("mine.py")
+    path = name.format(folder=tmp_path)
+    line = line.replace("get_config(argument)", "get_config()")
+    assert said_of(["launch.py", f"--config={path}{argument}"]) == f"{path}{line}"
+    assert said_of(["launch.py", "--config", f"{path}{argument}"]) == f"{path}{line}"
+
+
+def test_a_get_config_that_takes_no_argument_is_told_with_its_file(tmp_path):
+    (tmp_path / "mine.py").write_text("def get_config():\n    return 1\n")
+    said = said_of(["launch.py", f"--config={tmp_path / 'mine.py'}:quick"])
+    assert said.startswith(f"{tmp_path / 'mine.py'}: get_config() takes 0 positional arguments")
+
+
+def test_what_a_config_file_says_is_cut(tmp_path):
+    (tmp_path / "mine.py").write_text("def get_config():\n    raise ValueError('x' * 999)\n")
+    assert len(said_of(["launch.py", f"--config={tmp_path / 'mine.py'}"])) < 400
 
 
 def test_our_own_words_of_a_config_come_without_a_line():
@@ -60,6 +72,7 @@ def test_a_config_file_that_is_not_there_is_told(name):
     with pytest.raises(ConfigError, match=f"^--config={path}: no such file"):
         check_config_file(["launch.py", f"--config={name}"])
     check_config_file(["launch.py", f"--config={name}", "--config=configs/quickstart.py:quick"])  # the last counts
+    check_config_file(["launch.py", "--", f"--config={name}"])  # no flag
 
 
 def test_a_config_of_another_program_lacks_what_ours_have():
@@ -70,3 +83,10 @@ def test_a_config_of_another_program_lacks_what_ours_have():
     with pytest.raises(ConfigError, match=r"the config has no train\.n_steps; begin with base"):
         check_complete(config, base())
     check_complete(base(), base())
+    for section in ("model", "coder"):
+        config = base().unlock()
+        del config[section]["kind"]
+        with pytest.raises(ConfigError, match=rf"the config has no {section}\.kind"):
+            check_complete(config, base())
+    with pytest.raises(ConfigError, match=r"get_config\(\) returned int, no ConfigDict"):
+        check_complete(7, base())

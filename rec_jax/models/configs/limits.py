@@ -6,6 +6,7 @@ from typing import Any
 from rec_jax.core.errors import ConfigError
 from rec_jax.models.likelihoods.base import MAX_COMPONENTS
 
+ABSENT_FIELDS = {"border": False}  # what a field of a model section means that older ones lack
 MAX_LEVELS, MAX_LAYERS, MAX_CHANNELS, MAX_STRIDE = 8, 1024, 4096, 64
 
 

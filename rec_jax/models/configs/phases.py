@@ -5,7 +5,7 @@
 from typing import Any
 
 from rec_jax.core.errors import ConfigError
-from rec_jax.models.configs.limits import MAX_CHANNELS, MAX_LEVELS, n_components
+from rec_jax.models.configs.limits import ABSENT_FIELDS, MAX_CHANNELS, MAX_LEVELS, n_components
 from rec_jax.models.likelihoods.phases import Phases
 
 MAX_WINDOW = 15
@@ -28,7 +28,7 @@ def make_phases(config: Any, n_features: int = 0, n_levels: int = 0) -> Phases:
         raise ConfigError(f"model.window={window!r}: an odd number, 3 to {MAX_WINDOW}")
     if type(n_pointwise) is not int or not 0 <= n_pointwise <= MAX_LEVELS:
         raise ConfigError(f"model.n_pointwise={n_pointwise!r}: 0 to {MAX_LEVELS}")
-    border = config.get("border", False)  # which older models' files do not say
+    border = config.get("border", ABSENT_FIELDS["border"])
     if type(border) is not bool:
         raise ConfigError(f"model.border={border!r}: True or False")
     sizes = n_components(config), tuple(widths), tuple(spatial), n_pointwise, window, n_features, n_levels
