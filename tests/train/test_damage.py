@@ -1,6 +1,7 @@
 """Damaged checkpoints are never resumed from or evaluated: the one before is, and a line says so."""
 
 import json
+import logging
 import shutil
 
 import jax
@@ -113,7 +114,7 @@ def test_a_step_saved_again_is_not_judged_by_the_sums_of_the_one_before(workdir,
     path = workdir / "checkpoints-sums" / "2.json"
     assert not path.exists() and (workdir / "checkpoints" / "2").is_dir()
     restore_params(workdir)
-    assert not caplog.records
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 def test_no_intact_checkpoint_is_one_line(workdir):
